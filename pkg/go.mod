@@ -1,0 +1,3 @@
+module github.com/pona-realtime/pona/pkg
+
+go 1.26

@@ -1,0 +1,8 @@
+module github.com/pona-realtime/pona/services/fanout
+
+go 1.26
+
+replace (
+	github.com/pona-realtime/pona/pkg => ../../pkg
+	github.com/pona-realtime/pona/proto => ../../proto
+)
