@@ -1,0 +1,69 @@
+# `make` lists what there is. Everything sets itself up on a machine with Go, Node 20, npm, gcc and
+# make; what else is needed (Redis, Chromium) is installed from Debian when run as root.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash -euo pipefail
+
+version  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+buildvcs := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
+go_build := CGO_ENABLED=0 go build -trimpath -buildvcs=$(buildvcs) -ldflags '-s -w -X main.version=$(version)'
+
+# A folder with package-lock.json is up to date when npm's own copy of it is newer.
+node_packages := $(patsubst %package-lock.json,%node_modules/.package-lock.json,\
+	$(shell find . -name node_modules -prune -o -name package-lock.json -print))
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: build ## run the whole system on this machine, with a simulated bot and a web player
+	@scripts/need redis-server || echo "Going on with an embedded Redis."
+	bin/devstack
+
+.PHONY: test
+test: check test-go e2e ## check everything, then run every test
+
+.PHONY: check
+check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code, go.mod files, known vulnerabilities
+	@scripts/check
+
+.PHONY: test-go
+test-go: $(node_packages) build ## Go tests of all modules, with the race detector
+	@scripts/need redis-server
+	go test -race -shuffle=on $$(go list work | grep -v /test/e2e)
+
+.PHONY: e2e
+e2e: $(node_packages) build ## official clients and a browser against the built programs
+	@scripts/need redis-server chromium
+	go test -count=1 -shuffle=on ./test/e2e/...
+
+.PHONY: bench
+bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 4 minutes
+	@scripts/need redis-server
+	$(go_build) -o bin/bench ./test/bench
+	bin/bench
+
+.PHONY: build
+build: $(node_packages) ## bin/edge, bin/fanout, bin/devstack and what tests them
+	$(go_build) -o bin/edge ./services/edge/cmd/edge
+	$(go_build) -o bin/fanout ./services/fanout/cmd/fanout
+	$(go_build) -o bin/devstack ./services/devstack/cmd/devstack
+	$(if $(wildcard test/conformance/*.go),$(go_build) -o bin/conformance-server ./test/conformance)
+
+.PHONY: conformance-server
+conformance-server: build ## run the peer for the official client suites; SUITE and PORT say which and where
+	bin/conformance-server
+
+.PHONY: proto
+proto: proto/node_modules/.package-lock.json ## generate Go code from proto/
+	scripts/proto
+
+.PHONY: tools
+tools:
+	@GOWORK=off go -C tools build -o ../bin/tools/ tool
+
+# No package's install script is run: none of ours needs one.
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
