@@ -32,11 +32,11 @@ func writeHelp(w io.Writer, p Program, all []Setting) error {
 	fmt.Fprintf(&out, "\nUsage: %s [flags]\n\n", p.Name)
 	out.WriteString(wrap("Each setting is a flag, an environment variable (in brackets) or a key of the file; "+
 		"the first that is there wins. A duration is written 500ms, 25s or 2m; a size 15000000, 15MB or 15MiB.", 0))
-	group := ""
-	for i, s := range all {
-		if i == 0 || s.Group != group {
+	group := "none yet"
+	for _, s := range all {
+		if s.Group != group {
 			group = s.Group
-			fmt.Fprintf(&out, "\n%s\n", group)
+			out.WriteString("\n" + strings.TrimLeft(group+"\n", "\n"))
 		}
 		out.WriteString(helpEntry(s))
 	}

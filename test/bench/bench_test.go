@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// small is a run that takes seconds.
+func small(t *testing.T, peers ...string) options {
+	t.Helper()
+	if _, err := os.Stat("node/node_modules"); err != nil {
+		t.Fatalf("%v; make build installs it", err)
+	}
+	return options{
+		Peers: peers, Rounds: 1, Sockets: 20, Events: 10, Rate: 100, Size: 200, Idle: 40,
+		Bin: "../../bin", Node: "node", Out: filepath.Join(t.TempDir(), "bench.json"),
+	}
+}
+
+func TestRunAgainstNode(t *testing.T) {
+	runtime.LockOSThread() // what is started dies with its thread
+	defer runtime.UnlockOSThread()
+	defer client.CloseIdleConnections()
+	o := small(t, "node")
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(o.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got report
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Runs) != 2 || got.Machine.Cores < 1 || got.Machine.Node == "" {
+		t.Fatalf("got %s", text)
+	}
+	b, i := got.Runs[0], got.Runs[1]
+	if b.Scenario != "broadcast" || b.Delivered != 200 || b.Lost != 0 || b.OutOfOrder != 0 {
+		t.Errorf("broadcast delivered %d, lost %d, out of order %d; want 200, 0, 0", b.Delivered, b.Lost, b.OutOfOrder)
+	}
+	if b.CPU <= 0 || b.P50 <= 0 || b.P99 < b.P50 || b.Allocs != nil {
+		t.Errorf("broadcast: %+v", b)
+	}
+	if _, measured := i.GrowthOf["node"]; i.Scenario != "idle" || !measured {
+		t.Errorf("idle: %+v", i)
+	}
+}
+
+func TestAPeerThatDoesNotStartIsReported(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	o := small(t, "library")
+	o.Bin = t.TempDir() // holds no programs
+	got := once(o, t.TempDir(), "library", scenarios(o)[0])
+	if !strings.Contains(got.Error, "start library") || !strings.Contains(got.line(), "start library") {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// natsRole as first argument makes this program a NATS server: a process of its own, so that its CPU
+// and memory can be told apart.
+const natsRole = "nats-server"
+
+// startPair starts NATS, a fanout and an edge, and a bot in this process.
+func startPair(o options, logs string) (_ *peer, err error) {
+	p := new(peer)
+	defer func() {
+		if err != nil {
+			p.stop()
+		}
+	}()
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	store, err := os.MkdirTemp(logs, "jetstream-")
+	if err != nil {
+		return nil, err
+	}
+	free, err := freeAddresses(5)
+	if err != nil {
+		return nil, err
+	}
+	natsAt, grpcAt, fanoutAdmin, clients, edgeAdmin := free[0], free[1], free[2], free[3], free[4]
+
+	nats, err := p.run(logs, "nats", nil, self, natsRole, port(natsAt), store)
+	if err != nil {
+		return nil, err
+	}
+	if err := nats.waitFor(func() bool { return listens(natsAt) }); err != nil {
+		return nil, err
+	}
+	fanout, err := p.run(logs, "fanout", nil, filepath.Join(o.Bin, "fanout"),
+		"--listen", grpcAt, "--admin", fanoutAdmin, "--nats", "nats://"+natsAt)
+	if err != nil {
+		return nil, err
+	}
+	if err := fanout.waitFor(func() bool { return answers("http://" + fanoutAdmin + "/readyz") }); err != nil {
+		return nil, err
+	}
+	edge, err := p.run(logs, "edge", nil, filepath.Join(o.Bin, "edge"),
+		"--listen", clients, "--admin", edgeAdmin, "--fanouts", grpcAt, "--auth", "insecure-dev")
+	if err != nil {
+		return nil, err
+	}
+	if err := edge.waitFor(func() bool { return answers("http://" + edgeAdmin + "/readyz") }); err != nil {
+		return nil, err
+	}
+	b, err := dialBot(grpcAt)
+	if err != nil {
+		return nil, err
+	}
+	p.teardown = append(p.teardown, b.close)
+
+	p.clients, p.processes, p.emit = clients, []*process{edge, fanout, nats}, b.emit
+	p.mallocs = func() uint64 { return mallocs(edgeAdmin) + mallocs(fanoutAdmin) }
+	p.collect = func() error {
+		const gc = "/debug/pprof/heap?gc=1"
+		if !answers("http://"+edgeAdmin+gc) || !answers("http://"+fanoutAdmin+gc) {
+			return errors.New("the heap profile of edge or fanout has no answer")
+		}
+		return nil
+	}
+	return p, nil
+}
+
+func port(address string) string {
+	_, p, _ := net.SplitHostPort(address)
+	return p
+}
+
+func listens(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// serveNATS runs a NATS server with JetStream on disk until it is told to stop. args are port and
+// folder.
+func serveNATS(args []string) error {
+	var number int
+	if _, err := fmt.Sscan(args[0], &number); err != nil {
+		return err
+	}
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: number, JetStream: true, StoreDir: args[1], NoSigs: true})
+	if err != nil {
+		return err
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	go s.Start()
+	<-stop
+	s.Shutdown()
+	s.WaitForShutdown()
+	return nil
+}
