@@ -12,6 +12,10 @@ go_build := CGO_ENABLED=0 go build -trimpath -buildvcs=$(buildvcs) -ldflags '-s 
 node_packages := $(patsubst %package-lock.json,%node_modules/.package-lock.json,\
 	$(shell find . -name node_modules -prune -o -name package-lock.json -print))
 
+# The player page brings the official client along; its package ships it ready for browsers.
+web        := services/devstack/web
+web_client := $(web)/dist/socket.io.esm.min.js
+
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +49,7 @@ bench: $(node_packages) build ## measure library and pair beside Node's socket.i
 	bin/bench
 
 .PHONY: build
-build: $(node_packages) ## bin/edge, bin/fanout, bin/devstack and what tests them
+build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack and what tests them
 	$(go_build) -o bin/edge ./services/edge/cmd/edge
 	$(go_build) -o bin/fanout ./services/fanout/cmd/fanout
 	$(go_build) -o bin/devstack ./services/devstack/cmd/devstack
@@ -66,4 +70,8 @@ tools:
 # No package's install script is run: none of ours needs one.
 %/node_modules/.package-lock.json: %/package-lock.json
 	cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(web_client): $(web)/node_modules/.package-lock.json $(web)/build.mjs
+	cd $(web) && npm run --silent build
 	@touch $@
