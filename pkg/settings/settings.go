@@ -72,6 +72,10 @@ func Parse(p Program, into any, args []string, stdout io.Writer) (proceed bool, 
 	return true, nil
 }
 
+// Defaults gives each setting of into that is zero its default, whatever the environment says: for
+// programs that run another one within themselves. It does not validate.
+func Defaults(into any) error { return kong.ApplyDefaults(into) }
+
 func newParser(p Program, into any, options ...kong.Option) (*kong.Kong, error) {
 	parser, err := kong.New(into, append(options,
 		kong.Name(p.Name),

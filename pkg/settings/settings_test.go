@@ -80,6 +80,21 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestDefaultsWithoutParsing(t *testing.T) {
+	t.Setenv("ROBOT_PING_INTERVAL", "2s")
+	s := robotSettings{Listen: ":9"}
+	s.Redis.Retries = 5
+	if err := Defaults(&s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Listen != ":9" || s.Redis.Retries != 5 {
+		t.Errorf("changed what was set: %+v", s)
+	}
+	if s.Ping != 25*time.Second || s.Body != 15e6 || len(s.Origins) != 2 || !s.Deflate || s.Redis.Mode != "single" {
+		t.Errorf("defaults missing: %+v", s)
+	}
+}
+
 func TestFirstOfFlagVariableFileDefaultWins(t *testing.T) {
 	file := writeFile(t, "listen: file\nping-interval: 1s\nmax-body: 1MiB\norigins: [x, y, z]\ndeflate: false\nredis:\n  addr: file\n  retries: 7\n")
 	t.Setenv("ROBOT_CONFIG", file)
