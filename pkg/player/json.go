@@ -65,11 +65,6 @@ func elements(queue []byte) (first, rest []byte, any bool) {
 	return first, append(rest, ']'), any
 }
 
-// isNull tells whether raw is the JSON value null, or nothing.
-func isNull(raw []byte) bool {
-	return scan(raw).Type == gjson.Null
-}
-
 // tooDeep tells whether raw nests deeper than maxDepth. It needs no valid JSON.
 func tooDeep(raw []byte) bool {
 	depth, inText := 0, false
