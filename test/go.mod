@@ -5,6 +5,7 @@ go 1.26.0
 replace (
 	github.com/pona-realtime/pona/pkg => ../pkg
 	github.com/pona-realtime/pona/proto => ../proto
+	github.com/pona-realtime/pona/services/devstack => ../services/devstack
 	github.com/pona-realtime/pona/services/edge => ../services/edge
 	github.com/pona-realtime/pona/services/fanout => ../services/fanout
 )

@@ -47,7 +47,10 @@ func edge(t *testing.T, name string) *url.URL {
 }
 
 func start(t *testing.T, targets ...*url.URL) string {
-	p := New(targets, slog.New(slog.DiscardHandler))
+	p := New(slog.New(slog.DiscardHandler))
+	if len(targets) > 0 {
+		p.SetTargets(targets)
+	}
 	s := httptest.NewServer(p)
 	t.Cleanup(func() {
 		s.Close()
@@ -102,6 +105,18 @@ func TestEdgeThatIsGoneIsABadGateway(t *testing.T) {
 	response.Body.Close()
 	if response.StatusCode != http.StatusBadGateway {
 		t.Errorf("status %d, want 502", response.StatusCode)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestBeforeEdgesRunTheServiceIsUnavailable(t *testing.T) {
+	response, err := http.Get(start(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d, want 503", response.StatusCode)
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
