@@ -82,15 +82,15 @@ func (p *player) scheduleMember(now time.Time) {
 }
 
 // memberActs lets a simulated member add a track to a short queue, and otherwise move one, remove
-// one or turn the volume. Members never pause, so that a listener's pause stays.
+// one, turn the volume or switch autoplay. Members never pause, so that a listener's pause stays.
 func (p *player) memberActs(now time.Time) {
 	member := p.catalogue.members[p.chance.IntN(len(p.catalogue.members))]
 	n := len(p.upcoming)
 	if n < 4 {
-		p.enqueue(now, p.entry(p.catalogue.songs[p.chance.IntN(len(p.catalogue.songs))], member))
+		p.enqueue(now, p.entry(p.anySong(), member))
 		return
 	}
-	switch p.chance.IntN(3) {
+	switch p.chance.IntN(4) {
 	case 0:
 		p.moveTrack(1+p.chance.IntN(n), 1+p.chance.IntN(n), member)
 	case 1:
@@ -98,9 +98,12 @@ func (p *player) memberActs(now time.Time) {
 			p.removeTrack(1+p.chance.IntN(n), member)
 			return
 		}
-		p.enqueue(now, p.entry(p.catalogue.songs[p.chance.IntN(len(p.catalogue.songs))], member))
+		p.enqueue(now, p.entry(p.anySong(), member))
 	case 2:
 		p.volume = 30 + 2*p.chance.IntN(30)
 		p.emitVolume()
+	case 3:
+		p.autoplay = !p.autoplay
+		p.emitAutoplay()
 	}
 }

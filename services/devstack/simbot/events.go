@@ -54,6 +54,10 @@ func (p *player) emitVolume() {
 	p.emit(&playerv1.Event{Kind: &playerv1.Event_VolumeUpdated{VolumeUpdated: &playerv1.VolumeUpdated{Volume: strconv.Itoa(p.volume)}}})
 }
 
+func (p *player) emitAutoplay() {
+	p.emit(&playerv1.Event{Kind: &playerv1.Event_AutoplayUpdated{AutoplayUpdated: &playerv1.AutoplayUpdated{Autoplay: p.autoplay}}})
+}
+
 func (p *player) emitRepeat() {
 	p.emit(&playerv1.Event{Kind: &playerv1.Event_RepeatUpdated{RepeatUpdated: &playerv1.RepeatUpdated{
 		Track: p.repeat == repeatTrack, Queue: p.repeat == repeatQueue,

@@ -78,6 +78,11 @@ func (p *player) entry(s song, requester []byte) track {
 	return newTrack(s, fmt.Sprintf("%d-%d", p.guild.ID, p.entries), requester)
 }
 
+// anySong is one that the guild likes.
+func (p *player) anySong() song {
+	return p.catalogue.songs[p.guild.pick[p.chance.IntN(len(p.guild.pick))]]
+}
+
 // play makes t the current track, from its start.
 func (p *player) play(t track, now time.Time) {
 	p.current, p.paused = &t, false
@@ -104,8 +109,7 @@ func (p *player) follow(now time.Time) {
 		p.upcoming = p.upcoming[1:]
 		p.play(next, now)
 	case p.autoplay:
-		chosen := p.catalogue.songs[p.chance.IntN(len(p.catalogue.songs))]
-		p.play(p.entry(chosen, []byte(`{"id":"0","username":"autoplay"}`)), now)
+		p.play(p.entry(p.anySong(), []byte(`{"id":"0","username":"autoplay"}`)), now)
 	case p.current != nil:
 		p.current, p.paused, p.offset, p.lyricsAt = nil, false, 0, time.Time{}
 		p.emitQueueEnded()
