@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http/httptest"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -91,5 +92,17 @@ func TestEveryReferenceIsServed(t *testing.T) {
 	}
 	if checked < 15 {
 		t.Errorf("%d references found, the expressions are wrong", checked)
+	}
+}
+
+// The page's own logic, by its own language's means.
+func TestStateInNode(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	out, err := exec.CommandContext(t.Context(), node, "--test", "state.test.js").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

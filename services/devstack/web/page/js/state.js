@@ -58,7 +58,7 @@ const changes = {
 
 /** The state after an event. Events the page does not know change nothing. */
 export function apply(state, event, arg, now) {
-  return changes[event]?.(state, arg, now) ?? state;
+  return Object.hasOwn(changes, event) ? changes[event](state, arg, now) : state;
 }
 
 /** Where the track is at a time, in ms, never beyond its end. */
