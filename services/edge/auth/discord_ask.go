@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	maxAnswer     = 256 << 10       // bytes of an answer's body; a member has about 1 KB
+	defaultRetry  = 5 * time.Second // where upstream names no time
+	userAgentName = "DiscordBot (https://github.com/pona-realtime/pona, 1)"
+)
+
+// answer is what Discord said, whatever it was, as JSON.
+type answer struct {
+	path   string
+	status int
+	code   int // of Discord's JSON error; 0 where there is none
+	body   []byte
+	header http.Header
+}
+
+// ask sends GET path, unless Discord has closed the bucket. It returns an answer in JSON with a
+// status below 500 other than 429, or an *Unavailable, or the error of ctx.
+func (d *Discord) ask(ctx context.Context, path string, credential Credential, b bucket) (answer, error) {
+	if wait := d.limits.wait(b); wait > 0 {
+		return answer{}, &Unavailable{RetryAfter: wait, Cause: errors.New("rate limited by Discord")}
+	}
+	bounded, cancel := context.WithTimeout(ctx, d.options.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(bounded, http.MethodGet, d.options.BaseURL+path, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Authorization", credential.header)
+	request.Header.Set("User-Agent", userAgentName)
+	request.Header.Set("Accept", "application/json")
+
+	got := answer{path: path}
+	response, err := d.client.Do(request)
+	if err == nil {
+		defer response.Body.Close() //nolint:errcheck // only read from
+		got.status, got.header = response.StatusCode, response.Header
+		got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	}
+	switch {
+	case ctx.Err() != nil:
+		return answer{}, ctx.Err()
+	case err != nil:
+		var because *url.Error
+		if errors.As(err, &because) {
+			err = because.Err // without method and address
+		}
+		return answer{}, d.failed(got, err)
+	case got.status == http.StatusTooManyRequests:
+		retry := d.limits.note(got, b)
+		return answer{}, &Unavailable{RetryAfter: retry, Cause: errors.New("rate limited by Discord")}
+	case got.status >= 500 || !isJSON(got):
+		return answer{}, d.failed(got, nil)
+	}
+	var refusal struct {
+		Code int `json:"code"`
+	}
+	_ = json.Unmarshal(got.body, &refusal) // 0 where the body is no error
+	got.code = refusal.Code
+	d.trouble.ended()
+	return got, nil
+}
+
+// failed is the *Unavailable for an answer that nothing can be concluded from.
+func (d *Discord) failed(got answer, cause error) error {
+	where, _, _ := strings.Cut(strings.TrimPrefix(got.path, "/"), "/")
+	if got.status != 0 {
+		where = fmt.Sprintf("%s: status %d, code %d", where, got.status, got.code)
+	}
+	if cause == nil {
+		cause = errors.New("not an answer to the question")
+	}
+	retry := retryAfter(got)
+	if retry <= 0 {
+		retry = defaultRetry
+	}
+	err := &Unavailable{RetryAfter: retry, Cause: fmt.Errorf("asking Discord for %s: %w", where, cause)}
+	d.trouble.began(err.Cause)
+	return err
+}
+
+func isJSON(got answer) bool {
+	kind, _, _ := strings.Cut(got.header.Get("Content-Type"), ";")
+	return strings.TrimSpace(kind) == "application/json" && json.Valid(got.body)
+}

@@ -1,0 +1,280 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestRefusalsInTheirOrder(t *testing.T) {
+	d := newFakeDiscord(t).discord(t)
+	for _, test := range []struct {
+		key   string
+		guild uint64
+		want  error
+	}{
+		{"user1", 100, nil},
+		{"nobody", 100, ErrUnauthorized},
+		{"nobody", 999, ErrUnauthorized}, // before the guild is looked at
+		{"user1", 999, ErrInvalidGuild},  // Unknown Guild
+		{"user1", 102, ErrInvalidGuild},  // Missing Access
+		{"user1", 101, ErrNotMember},     // Unknown Member
+		{"user2", 100, ErrNotMember},     // Unknown User
+	} {
+		if _, err := d.Authorize(t.Context(), test.guild, bearer(test.key)); err != test.want {
+			t.Errorf("%s in %d: %v, want %v", test.key, test.guild, err, test.want)
+		}
+	}
+}
+
+func TestPositiveAnswersAreRemembered(t *testing.T) {
+	f := newFakeDiscord(t)
+	d := f.discord(t)
+	for range 3 {
+		if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Authorize(t.Context(), 101, bearer("user1")); err != ErrNotMember {
+			t.Fatal(err)
+		}
+	}
+	if users := f.asked("/users/@me"); users != 1 {
+		t.Errorf("asked %d times who it is, want 1", users)
+	}
+	if members := f.asked("/guilds/100/"); members != 1 {
+		t.Errorf("asked %d times for a member, want 1", members)
+	}
+	if members := f.asked("/guilds/101/"); members != 3 {
+		t.Errorf("asked %d times for no member, want 3: refusals are not remembered", members)
+	}
+}
+
+func TestAnswersAreForgotten(t *testing.T) {
+	f := newFakeDiscord(t)
+	d := f.discord(t, func(o *DiscordOptions) { o.TTL = time.Nanosecond })
+	for range 2 {
+		if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if users, members := f.asked("/users/@me"), f.asked("/guilds/"); users != 2 || members != 2 {
+		t.Errorf("asked %d and %d times, want 2 and 2", users, members)
+	}
+}
+
+func TestOfSimultaneousQuestionsOneIsAsked(t *testing.T) {
+	f := newFakeDiscord(t)
+	asked, proceed := make(chan struct{}, 100), make(chan struct{})
+	f.answer(func(http.ResponseWriter, *http.Request) bool {
+		asked <- struct{}{}
+		<-proceed
+		return false
+	})
+	d := f.discord(t)
+	var all sync.WaitGroup
+	join := func(ctx context.Context) {
+		if _, err := d.Authorize(ctx, 100, bearer("user1")); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}
+	first, leave := context.WithCancel(t.Context())
+	all.Go(func() { join(first) })
+	<-asked // the first one asks
+	for range 100 {
+		all.Go(func() { join(t.Context()) })
+	}
+	leave() // the one that asked goes away: another asks, nobody is refused
+	<-asked
+	close(proceed)
+	all.Wait()
+	if users := f.asked("/users/@me"); users != 2 {
+		t.Errorf("asked %d times who it is, want 2", users)
+	}
+	if members := f.asked("/guilds/"); members != 1 {
+		t.Errorf("asked %d times for a member, want 1", members)
+	}
+}
+
+// onPath answers only the calls whose path contains part.
+func onPath(part string, f func(w http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, part) {
+			return false
+		}
+		f(w)
+		return true
+	}
+}
+
+func TestTroubleUpstreamIsNoRefusal(t *testing.T) {
+	html := func(status int) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<!DOCTYPE html><title>Access denied | discord.com used Cloudflare</title>"))
+		}
+	}
+	json := func(status int, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { reply(w, status, body) }
+	}
+	for _, test := range []struct {
+		name   string
+		answer func(http.ResponseWriter)
+		paths  []string
+	}{
+		{"500", json(500, `{"message":"500: Internal Server Error","code":0}`), nil},
+		{"503 HTML", html(503), nil},
+		{"403 HTML", html(403), nil},
+		{"200 HTML", html(200), nil},
+		{"401 HTML", html(401), nil},
+		{"200 not JSON", json(200, `{"id":`), nil},
+		{"200 without id", json(200, `{"username":"nelly"}`), []string{"/users/@me"}},
+		{"302", func(w http.ResponseWriter) { w.Header().Set("Location", "/"); w.WriteHeader(302) }, nil},
+		{"404 of no known code", json(404, `{"message":"404: Not Found","code":0}`), nil},
+		{"bot token refused", json(401, `{"message":"401: Unauthorized","code":0}`), []string{"/members/"}},
+		{"cut off", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, nil},
+	} {
+		paths := test.paths
+		if paths == nil {
+			paths = []string{"/users/@me", "/members/"}
+		}
+		for _, path := range paths {
+			t.Run(test.name+path, func(t *testing.T) {
+				f := newFakeDiscord(t)
+				f.answer(onPath(path, test.answer))
+				d := f.discord(t)
+				_, err := d.Authorize(t.Context(), 100, bearer("user1"))
+				var unavailable *Unavailable
+				if !errors.As(err, &unavailable) || unavailable.RetryAfter != defaultRetry {
+					t.Errorf("%v", err)
+				}
+				f.answer(nil)
+				if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestHangingUpstream(t *testing.T) {
+	f := newFakeDiscord(t)
+	f.answer(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true })
+	d := f.discord(t, func(o *DiscordOptions) { o.Timeout = 50 * time.Millisecond })
+	_, err := d.Authorize(t.Context(), 100, bearer("user1"))
+	var unavailable *Unavailable
+	if !errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	f.Close()
+	if _, err := d.Authorize(t.Context(), 100, bearer("user1")); !errors.As(err, &unavailable) {
+		t.Error(err)
+	}
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	limited := func(header http.Header, contentType, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", contentType)
+			for name, values := range header {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(429)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	const ofUser = `{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}`
+	user := http.Header{"Retry-After": {"65"}, "X-Ratelimit-Scope": {"user"}}
+	global := http.Header{"Retry-After": {"65"}, "X-Ratelimit-Scope": {"global"}, "X-Ratelimit-Global": {"true"}}
+	for _, test := range []struct {
+		name   string
+		path   string
+		answer func(http.ResponseWriter)
+		want   time.Duration
+		closed []string // who is not asked about any more, "user guild"
+		open   []string // who still is
+	}{
+		{"a user's", "/users/@me", limited(user, "application/json", ofUser), 64570 * time.Millisecond,
+			[]string{"user1 100"}, []string{"user3 100"}},
+		{"a guild's", "/guilds/100/", limited(user, "application/json", ofUser), 64570 * time.Millisecond,
+			[]string{"user1 100", "user3 100"}, []string{"user1 101"}},
+		{"the bot's", "/guilds/100/", limited(global, "application/json", ofUser), 64570 * time.Millisecond,
+			[]string{"user1 100", "user1 101"}, nil},
+		{"the address'", "/users/@me", limited(http.Header{"Retry-After": {"30"}}, "text/html", "<html>banned"), 30 * time.Second,
+			[]string{"user1 100", "user3 101"}, nil},
+		{"by nobody knows what", "/users/@me", limited(nil, "application/json", `{}`), defaultRetry,
+			[]string{"user1 100"}, nil},
+		{"for ever", "/users/@me", limited(nil, "application/json", `{"retry_after":1e300}`), maxRetry,
+			[]string{"user1 100"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFakeDiscord(t)
+			d := f.discord(t)
+			authorize := func(who string) error {
+				key, guild, _ := strings.Cut(who, " ")
+				id := map[string]uint64{"100": 100, "101": 101}[guild]
+				_, err := d.Authorize(t.Context(), id, bearer(key))
+				return err
+			}
+			f.answer(onPath(test.path, test.answer))
+			var unavailable *Unavailable
+			if err := authorize("user1 100"); !errors.As(err, &unavailable) || unavailable.RetryAfter != test.want {
+				t.Fatalf("%v, want %s", err, test.want)
+			}
+			f.answer(nil)
+			for _, who := range test.closed {
+				before := f.asked(test.path)
+				err := authorize(who)
+				if !errors.As(err, &unavailable) || unavailable.RetryAfter > test.want || unavailable.RetryAfter < test.want-10*time.Second {
+					t.Errorf("%s: %v", who, err)
+				}
+				if f.asked(test.path) != before {
+					t.Errorf("%s: asked while closed", who)
+				}
+			}
+			for _, who := range test.open {
+				if err := authorize(who); err != nil && err != ErrNotMember {
+					t.Errorf("%s: %v", who, err)
+				}
+			}
+		})
+	}
+}
+
+func TestKnownUsersAreUnaffectedByTrouble(t *testing.T) {
+	f := newFakeDiscord(t)
+	d := f.discord(t)
+	if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
+		t.Fatal(err)
+	}
+	f.answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
+	if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for _, options := range []DiscordOptions{
+		{BaseURL: "discord.com", BotToken: "a"},
+		{BaseURL: "ftp://discord.com", BotToken: "a"},
+		{BaseURL: "https://discord.com"},
+		{BaseURL: "https://discord.com", BotToken: "a\n"},
+	} {
+		if _, err := NewDiscord(options); err == nil {
+			t.Errorf("%q, %q: accepted", options.BaseURL, options.BotToken)
+		}
+	}
+}
+
+func TestFingerprintsAreTheProcessOwn(t *testing.T) {
+	f := newFakeDiscord(t)
+	one, other := f.discord(t).fingerprint(bearer("a")), f.discord(t).fingerprint(bearer("a"))
+	if one == other || slices.Equal(one[:], make([]byte, len(one))) {
+		t.Error("the same credential has the same key in two processes")
+	}
+}
