@@ -40,8 +40,8 @@ func Start(ctx context.Context) (*Server, error) {
 	}
 	for range attempts {
 		var s *Server
-		if s, err = startChild(ctx, path); err == nil {
-			return s, nil
+		if s, err = startChild(ctx, path); err == nil || ctx.Err() != nil {
+			return s, err
 		}
 	}
 	return nil, fmt.Errorf("redis-server: %w", err)
@@ -80,7 +80,7 @@ func startChild(ctx context.Context, path string) (*Server, error) {
 	c := &child{
 		cmd: exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "",
 			"--appendonly", "no", "--daemonize", "no", "--logfile", ""),
-		ready: make(chan struct{}), ended: make(chan struct{}),
+		started: make(chan struct{}), ready: make(chan struct{}), ended: make(chan struct{}),
 	}
 	// It gets no Ctrl-C of ours, and never outlives us.
 	c.cmd.SysProcAttr = ownGroup()
@@ -98,10 +98,11 @@ func startChild(ctx context.Context, path string) (*Server, error) {
 
 // child is a redis-server process, owned by the goroutine of run.
 type child struct {
-	cmd   *exec.Cmd
-	ready chan struct{} // closed when it takes connections
-	ended chan struct{} // closed when the process is gone
-	err   error         // why; read after ended
+	cmd     *exec.Cmd
+	started chan struct{} // closed when the process exists
+	ready   chan struct{} // closed when it takes connections
+	ended   chan struct{} // closed when the process is gone, or could not be started
+	err     error         // why; read after ended
 }
 
 // run starts the process and stays with it until it ends. The thread is kept because Linux ends a
@@ -118,6 +119,7 @@ func (c *child) run() {
 	if c.err = c.cmd.Start(); c.err != nil {
 		return
 	}
+	close(c.started)
 	ready, last := false, ""
 	for lines := bufio.NewScanner(output); lines.Scan(); {
 		last = lines.Text()
@@ -130,9 +132,12 @@ func (c *child) run() {
 }
 
 func (c *child) stop() {
-	if c.cmd.Process != nil {
-		_ = c.cmd.Process.Signal(syscall.SIGTERM) // it has ended already when this fails
+	select {
+	case <-c.started:
+	case <-c.ended:
+		return
 	}
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it has ended already when this fails
 	select {
 	case <-c.ended:
 	case <-time.After(stopTime):

@@ -58,6 +58,17 @@ func TestChildThatFailsSaysWhy(t *testing.T) {
 	}
 }
 
+func TestStoppedWhileStarting(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, err := Start(ctx); err == nil { // it may have been ready as soon
+		s.Stop()
+	}
+}
+
 func TestEmbedded(t *testing.T) {
 	s, err := startEmbedded()
 	if err != nil {
