@@ -1,0 +1,137 @@
+// Package link keeps an edge connected to the fanouts: one Deliver stream to each, and the commands.
+//
+// Its truth is proto/pona/edge/v1. It knows which guilds the edge wants, which fanout owns each of
+// them, and up to which stream sequence each has been delivered. Whenever a stream breaks or a
+// partition changes its owner, it subscribes again after that sequence and drops what comes twice.
+//
+//	discover ──▶ peer (one per fanout) ──▶ stream ──deliveries──▶ Guilds
+//	                                          ▲
+//	             claims ("who owns it") ──▶ routes ◀── Subscribe, Unsubscribe
+package link
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/health"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+)
+
+// Options tunes [Links].
+type Options struct {
+	EdgeID    string            // names this edge in the fanouts' logs; unique in the cluster
+	Fanouts   []string          // host:port each, or dns:///name:port for all addresses of a name
+	Discovery time.Duration     // between two look-ups of a name; 0 means 5s
+	Timeout   time.Duration     // of one command; 0 means 5s
+	Condition *health.Condition // up while a fanout is connected; nil means nobody asks
+	Log       *slog.Logger      // fanouts coming and going; nil means none
+}
+
+// Guilds takes what fanouts deliver. Calls for one guild come one after another, in stream order;
+// calls for different guilds may come at the same time. A call must not wait for the network.
+type Guilds interface {
+	// Snapshot gives the guild's state after the event with that sequence. A second one for the same
+	// guild says that events in between are missing. The state belongs to the callee.
+	Snapshot(guildID, sequence uint64, state *playerv1.GuildState)
+
+	// Deliver gives the event that follows the snapshot or the event before. Positions have sequence 0.
+	Deliver(guildID, sequence uint64, event *playerv1.Event)
+}
+
+// Links are the connections to all fanouts. All methods may be called at the same time.
+type Links struct {
+	options Options
+	guilds  Guilds
+
+	// One lock for who is connected, who owns what and who wants what. It is held for moments, never
+	// while something is sent, delivered or waited for.
+	mu     sync.Mutex
+	claims claims
+	routes map[uint64]*route // by guild
+	live   []*stream         // that have said what they own
+	next   int               // rotates commands among live
+}
+
+// New makes links that nobody is connected by yet; see [Links.Run]. The error names the option.
+func New(guilds Guilds, options Options) (*Links, error) {
+	if len(options.Fanouts) == 0 {
+		return nil, fmt.Errorf("fanout: at least one address is needed")
+	}
+	for _, target := range options.Fanouts {
+		if _, _, _, err := parseTarget(target); err != nil {
+			return nil, err
+		}
+	}
+	if options.Discovery <= 0 {
+		options.Discovery = 5 * time.Second
+	}
+	if options.Timeout <= 0 {
+		options.Timeout = 5 * time.Second
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Links{options: options, guilds: guilds, routes: make(map[uint64]*route)}
+	l.report()
+	return l, nil
+}
+
+// Run dials every fanout that is or becomes known and keeps dialling, until ctx ends. It returns
+// when all connections are closed and nothing is being delivered any more.
+func (l *Links) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	dialled := make(map[string]func()) // what stops a peer, by address
+	ticker := time.NewTicker(l.options.Discovery)
+	defer ticker.Stop()
+	for {
+		found, complete := l.discover(ctx)
+		for address := range found {
+			if dialled[address] != nil {
+				continue
+			}
+			own, stop := context.WithCancel(ctx)
+			dialled[address] = stop
+			running.Go(func() { l.newPeer(address).run(own) })
+		}
+		for address, stop := range dialled {
+			if complete && !found[address] && !l.isLive(address) {
+				stop() // the name no longer has it, and it does not answer
+				delete(dialled, address)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			for _, stop := range dialled {
+				stop()
+			}
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// report tells the condition whether a fanout is connected. Called with mu held, or before others.
+func (l *Links) report() {
+	switch c := l.options.Condition; {
+	case c == nil:
+	case len(l.live) > 0:
+		c.Up()
+	default:
+		c.Down(fmt.Sprintf("no fanout connected, of %v", l.options.Fanouts))
+	}
+}
+
+func (l *Links) isLive(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.live {
+		if s.address == address {
+			return true
+		}
+	}
+	return false
+}
