@@ -1,0 +1,141 @@
+// Package relay lets clients poll without sticky sessions.
+//
+// The id of an Engine.IO session is the sealed address of the edge that has it. A request that a
+// load balancer has brought to another edge (a poll, a post, an upgrade to WebSocket) is relayed to
+// that address, once. What does not unseal is left to the local engine, which knows no such session
+// and says so; so it does when the owner cannot be reached, and the client starts anew. Nothing that
+// a client can make up has an edge dial anything.
+//
+//	client ──▶ balancer ──▶ edge A: opens sid ──▶ "edge B" ──▶ edge B: its own ──▶ engine
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+)
+
+// Options are what a [Relay] needs; Log may be nil.
+type Options struct {
+	Self    string       // host:port at which other edges reach this one
+	Secrets [][]byte     // of the cluster, at least MinSecret bytes each; the first one seals
+	Next    http.Handler // the local engine
+	Log     *slog.Logger
+}
+
+// Relay is an [http.Handler] in front of an engine. All methods may be called at the same time.
+type Relay struct {
+	options   Options
+	sids      *Sealer
+	passes    *Sealer
+	proxy     *httputil.ReverseProxy
+	transport *http.Transport
+
+	mu      sync.Mutex
+	closed  bool
+	relayed sync.WaitGroup // requests under way at other edges
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+// New makes a relay. The error names the option.
+func New(options Options) (*Relay, error) {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	sids, err := NewSealer("sid", options.Secrets...)
+	if err != nil {
+		return nil, err
+	}
+	passes, err := NewSealer("relay pass", options.Secrets...)
+	if err != nil {
+		return nil, err
+	}
+	r := &Relay{options: options, sids: sids, passes: passes}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.transport = &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     time.Minute, // less than the other edge's
+		DisableCompression:  true,        // what the client accepts is the client's and the owner's matter
+	}
+	r.proxy = &httputil.ReverseProxy{
+		Rewrite:       r.rewrite,
+		Transport:     r.transport,
+		FlushInterval: -1,
+		ErrorLog:      slog.NewLogLogger(options.Log.Handler(), slog.LevelDebug),
+		ErrorHandler:  r.unreachable,
+	}
+	return r, nil
+}
+
+// GenerateID makes a session's id; it is engineio's Options.GenerateID.
+func (r *Relay) GenerateID(*http.Request) (string, error) {
+	return r.sids.Seal(r.options.Self, ""), nil
+}
+
+// ServeHTTP serves what is the local engine's, and relays what is another edge's.
+func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	sid := request.URL.Query().Get("sid")
+	relayed := r.admit(request, sid)
+	owner, ok := r.sids.Open(sid, "")
+	if relayed || !ok || owner == r.options.Self || !r.begin() {
+		r.options.Next.ServeHTTP(w, request)
+		return
+	}
+	defer r.relayed.Done()
+	ctx, cancel := context.WithCancel(context.WithValue(request.Context(), ownerKey{}, owner))
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	r.proxy.ServeHTTP(w, request.WithContext(ctx))
+}
+
+// ownerKey is the context key of the address that a request is relayed to.
+type ownerKey struct{}
+
+// rewrite directs a request to the owner as the client sent it.
+func (r *Relay) rewrite(p *httputil.ProxyRequest) {
+	p.Out.URL.Scheme = "http"
+	p.Out.URL.Host = p.In.Context().Value(ownerKey{}).(string)
+	p.Out.Host = p.In.Host
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if values := p.In.Header.Values(name); len(values) > 0 {
+			p.Out.Header[name] = values // the balancer's words, not ours
+		}
+	}
+	r.provide(p.Out, p.In.URL.Query().Get("sid"), p.In.RemoteAddr)
+}
+
+// unreachable leaves the request to the local engine, which answers that there is no such session.
+func (r *Relay) unreachable(w http.ResponseWriter, request *http.Request, err error) {
+	if request.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // nobody is listening, or this edge is closing
+	}
+	r.options.Log.Debug("owner of a session not reachable",
+		"owner", request.Context().Value(ownerKey{}), "error", err)
+	r.options.Next.ServeHTTP(w, request)
+}
+
+// begin counts a request to relay; false once the relay is closed.
+func (r *Relay) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.relayed.Add(1)
+	}
+	return !r.closed
+}
+
+// Close cuts what is being relayed and waits until it has ended.
+func (r *Relay) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	r.relayed.Wait()
+	r.transport.CloseIdleConnections()
+}

@@ -1,0 +1,96 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/base64"
+	"testing"
+)
+
+var (
+	secretA = bytes.Repeat([]byte("a"), MinSecret)
+	secretB = bytes.Repeat([]byte("b"), MinSecret)
+)
+
+func sealer(t testing.TB, purpose string, secrets ...[]byte) *Sealer {
+	t.Helper()
+	s, err := NewSealer(purpose, secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSealedOpensForItsPurposeAndContextOnly(t *testing.T) {
+	s := sealer(t, "sid", secretA)
+	text := s.Seal("10.0.0.1:8080", "here")
+	if content, ok := s.Open(text, "here"); !ok || content != "10.0.0.1:8080" {
+		t.Errorf("%q, %v", content, ok)
+	}
+	if again := s.Seal("10.0.0.1:8080", "here"); again == text {
+		t.Error("two seals are the same")
+	}
+	for name, open := range map[string]func() (string, bool){
+		"another context": func() (string, bool) { return s.Open(text, "there") },
+		"another purpose": func() (string, bool) { return sealer(t, "pass", secretA).Open(text, "here") },
+		"another secret":  func() (string, bool) { return sealer(t, "sid", secretB).Open(text, "here") },
+		"nothing":         func() (string, bool) { return s.Open("", "here") },
+		"the reference's": func() (string, bool) { return s.Open("lv_VI97HAXpY6yYWAAAC", "here") },
+	} {
+		if content, ok := open(); ok || content != "" {
+			t.Errorf("%s: opened as %q", name, content)
+		}
+	}
+}
+
+func TestSecretsChange(t *testing.T) {
+	before, during, after := sealer(t, "sid", secretA), sealer(t, "sid", secretB, secretA), sealer(t, "sid", secretB)
+	old, young := before.Seal("x", ""), during.Seal("x", "")
+	for name, opened := range map[string]bool{
+		"old, during": opens(during, old), "new, during": opens(during, young), "new, after": opens(after, young),
+	} {
+		if !opened {
+			t.Errorf("%s: does not open", name)
+		}
+	}
+	if opens(after, old) {
+		t.Error("opens after its secret has gone")
+	}
+}
+
+func opens(s *Sealer, text string) bool { _, ok := s.Open(text, ""); return ok }
+
+func TestShortSecretsAreRefused(t *testing.T) {
+	if _, err := NewSealer("sid"); err == nil {
+		t.Error("none: accepted")
+	}
+	if _, err := NewSealer("sid", secretA, secretB[:MinSecret-1]); err == nil {
+		t.Error("short: accepted")
+	}
+}
+
+// FuzzOpen changes sealed texts: only the very one that was sealed may open.
+func FuzzOpen(f *testing.F) {
+	s := sealer(f, "sid", secretA, secretB)
+	text := s.Seal("10.0.0.1:8080", "")
+	f.Add(text)
+	f.Add(text[:len(text)-1])
+	f.Add(text + "A")
+	f.Add(text + "=")
+	f.Add("A" + text[1:])
+	f.Add(text[:40] + "\n" + text[40:])
+	f.Add(s.Seal("", "x"))
+	f.Add("")
+	f.Add("lv_VI97HAXpY6yYWAAAC")
+	f.Add(base64.RawURLEncoding.EncodeToString(make([]byte, 64)))
+	f.Fuzz(func(t *testing.T, forged string) {
+		content, ok := s.Open(forged, "")
+		switch {
+		case !ok && content != "":
+			t.Errorf("content %q of what does not open", content)
+		case ok && forged != text && content != "10.0.0.1:8080":
+			t.Errorf("%q opens as %q", forged, content)
+		case ok && forged != text:
+			t.Errorf("%q is another text of the same seal", forged)
+		}
+	})
+}
