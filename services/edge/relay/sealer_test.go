@@ -81,7 +81,7 @@ func TestShortSecretsAreRefused(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	s := sealer(f, "sid", secretA, secretB)
 	f.Add(golden)
-	f.Add(golden[:len(text)-1])
+	f.Add(golden[:len(golden)-1])
 	f.Add(golden + "A")
 	f.Add(golden + "=")
 	f.Add("A" + golden[1:])
