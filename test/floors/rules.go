@@ -53,12 +53,12 @@ var rules = []row{
 	// Floor 3: edge, in the order in which an event passes.
 	{"services/edge/cmd/...", []string{"pkg/settings", "services/edge/app"}},
 	{"services/edge/app", append([]string{"services/edge/..."}, ground...)},
-	{"services/edge/link", append([]string{"services/edge/guild", "services/edge/gateway", "services/edge/fanouttest"}, ground...)},
-	{"services/edge/guild", append([]string{"services/edge/gateway"}, ground...)},
-	{"services/edge/gateway", ground},
-	{"services/edge/auth", ground},
+	{"services/edge/link", append([]string{"services/edge/guild", "services/edge/gateway", "services/edge/edgetest"}, ground...)},
+	{"services/edge/guild", append([]string{"services/edge/gateway", "services/edge/edgetest"}, ground...)},
+	{"services/edge/gateway", append([]string{"services/edge/edgetest"}, ground...)},
+	{"services/edge/auth", append([]string{"services/edge/edgetest"}, ground...)},
 	{"services/edge/relay", ground},
-	{"services/edge/fanouttest", ground},
+	{"services/edge/edgetest", ground}, // the peers of an edge, for its tests
 
 	// Floor 4: what runs and measures the others.
 	{"services/devstack/...", append([]string{"services/devstack/...", "services/edge/app", "services/fanout/app"}, ground...)},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
 // TestAuthenticators holds every implementation to what they share.
@@ -17,7 +19,7 @@ func TestAuthenticators(t *testing.T) {
 		good Credential // of a member of guild 100
 		user uint64
 	}{
-		{"discord", func(t *testing.T) Authenticator { return newFakeDiscord(t).discord(t) }, bearer("user1"), 1},
+		{"discord", func(t *testing.T) Authenticator { return newDiscord(t, edgetest.StartDiscord(t)) }, bearer("user1"), 1},
 		{"insecure-dev", func(*testing.T) Authenticator { return InsecureDev{} }, bearer("user:1"), 1},
 	} {
 		t.Run(implementation.name, func(t *testing.T) {

@@ -9,10 +9,29 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
+func bearer(key string) Credential { return Credential{header: "Bearer " + key} }
+
+// newDiscord is an authenticator that asks f.
+func newDiscord(t *testing.T, f *edgetest.Discord, change ...func(*DiscordOptions)) *Discord {
+	t.Helper()
+	options := DiscordOptions{BaseURL: f.Base() + "/", BotToken: edgetest.DiscordBotToken}
+	for _, change := range change {
+		change(&options)
+	}
+	d, err := NewDiscord(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
 func TestRefusalsInTheirOrder(t *testing.T) {
-	d := newFakeDiscord(t).discord(t)
+	d := newDiscord(t, edgetest.StartDiscord(t))
 	for _, test := range []struct {
 		key   string
 		guild uint64
@@ -33,8 +52,8 @@ func TestRefusalsInTheirOrder(t *testing.T) {
 }
 
 func TestPositiveAnswersAreRemembered(t *testing.T) {
-	f := newFakeDiscord(t)
-	d := f.discord(t)
+	f := edgetest.StartDiscord(t)
+	d := newDiscord(t, f)
 	for range 3 {
 		if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
 			t.Fatal(err)
@@ -43,39 +62,39 @@ func TestPositiveAnswersAreRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if users := f.asked("/users/@me"); users != 1 {
+	if users := f.Asked("/users/@me"); users != 1 {
 		t.Errorf("asked %d times who it is, want 1", users)
 	}
-	if members := f.asked("/guilds/100/"); members != 1 {
+	if members := f.Asked("/guilds/100/"); members != 1 {
 		t.Errorf("asked %d times for a member, want 1", members)
 	}
-	if members := f.asked("/guilds/101/"); members != 3 {
+	if members := f.Asked("/guilds/101/"); members != 3 {
 		t.Errorf("asked %d times for no member, want 3: refusals are not remembered", members)
 	}
 }
 
 func TestAnswersAreForgotten(t *testing.T) {
-	f := newFakeDiscord(t)
-	d := f.discord(t, func(o *DiscordOptions) { o.TTL = time.Nanosecond })
+	f := edgetest.StartDiscord(t)
+	d := newDiscord(t, f, func(o *DiscordOptions) { o.TTL = time.Nanosecond })
 	for range 2 {
 		if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if users, members := f.asked("/users/@me"), f.asked("/guilds/"); users != 2 || members != 2 {
+	if users, members := f.Asked("/users/@me"), f.Asked("/guilds/"); users != 2 || members != 2 {
 		t.Errorf("asked %d and %d times, want 2 and 2", users, members)
 	}
 }
 
 func TestOfSimultaneousQuestionsOneIsAsked(t *testing.T) {
-	f := newFakeDiscord(t)
+	f := edgetest.StartDiscord(t)
 	asked, proceed := make(chan struct{}, 100), make(chan struct{})
-	f.answer(func(http.ResponseWriter, *http.Request) bool {
+	f.Answer(func(http.ResponseWriter, *http.Request) bool {
 		asked <- struct{}{}
 		<-proceed
 		return false
 	})
-	d := f.discord(t)
+	d := newDiscord(t, f)
 	var all sync.WaitGroup
 	join := func(ctx context.Context) {
 		if _, err := d.Authorize(ctx, 100, bearer("user1")); err != nil && ctx.Err() == nil {
@@ -92,10 +111,10 @@ func TestOfSimultaneousQuestionsOneIsAsked(t *testing.T) {
 	<-asked
 	close(proceed)
 	all.Wait()
-	if users := f.asked("/users/@me"); users != 2 {
+	if users := f.Asked("/users/@me"); users != 2 {
 		t.Errorf("asked %d times who it is, want 2", users)
 	}
-	if members := f.asked("/guilds/"); members != 1 {
+	if members := f.Asked("/guilds/"); members != 1 {
 		t.Errorf("asked %d times for a member, want 1", members)
 	}
 }
@@ -120,7 +139,7 @@ func TestTroubleUpstreamIsNoRefusal(t *testing.T) {
 		}
 	}
 	json := func(status int, body string) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) { reply(w, status, body) }
+		return func(w http.ResponseWriter) { edgetest.Reply(w, status, body) }
 	}
 	for _, test := range []struct {
 		name   string
@@ -145,15 +164,15 @@ func TestTroubleUpstreamIsNoRefusal(t *testing.T) {
 		}
 		for _, path := range paths {
 			t.Run(test.name+path, func(t *testing.T) {
-				f := newFakeDiscord(t)
-				f.answer(onPath(path, test.answer))
-				d := f.discord(t)
+				f := edgetest.StartDiscord(t)
+				f.Answer(onPath(path, test.answer))
+				d := newDiscord(t, f)
 				_, err := d.Authorize(t.Context(), 100, bearer("user1"))
 				var unavailable *Unavailable
 				if !errors.As(err, &unavailable) || unavailable.RetryAfter != defaultRetry {
 					t.Errorf("%v", err)
 				}
-				f.answer(nil)
+				f.Answer(nil)
 				if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
 					t.Errorf("afterwards: %v", err)
 				}
@@ -163,9 +182,9 @@ func TestTroubleUpstreamIsNoRefusal(t *testing.T) {
 }
 
 func TestHangingUpstream(t *testing.T) {
-	f := newFakeDiscord(t)
-	f.answer(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true })
-	d := f.discord(t, func(o *DiscordOptions) { o.Timeout = 50 * time.Millisecond })
+	f := edgetest.StartDiscord(t)
+	f.Answer(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true })
+	d := newDiscord(t, f, func(o *DiscordOptions) { o.Timeout = 50 * time.Millisecond })
 	_, err := d.Authorize(t.Context(), 100, bearer("user1"))
 	var unavailable *Unavailable
 	if !errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
@@ -213,27 +232,27 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 			[]string{"user1 100"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFakeDiscord(t)
-			d := f.discord(t)
+			f := edgetest.StartDiscord(t)
+			d := newDiscord(t, f)
 			authorize := func(who string) error {
 				key, guild, _ := strings.Cut(who, " ")
 				id := map[string]uint64{"100": 100, "101": 101}[guild]
 				_, err := d.Authorize(t.Context(), id, bearer(key))
 				return err
 			}
-			f.answer(onPath(test.path, test.answer))
+			f.Answer(onPath(test.path, test.answer))
 			var unavailable *Unavailable
 			if err := authorize("user1 100"); !errors.As(err, &unavailable) || unavailable.RetryAfter != test.want {
 				t.Fatalf("%v, want %s", err, test.want)
 			}
-			f.answer(nil)
+			f.Answer(nil)
 			for _, who := range test.closed {
-				before := f.asked(test.path)
+				before := f.Asked(test.path)
 				err := authorize(who)
 				if !errors.As(err, &unavailable) || unavailable.RetryAfter > test.want || unavailable.RetryAfter < test.want-10*time.Second {
 					t.Errorf("%s: %v", who, err)
 				}
-				if f.asked(test.path) != before {
+				if f.Asked(test.path) != before {
 					t.Errorf("%s: asked while closed", who)
 				}
 			}
@@ -247,12 +266,12 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 }
 
 func TestKnownUsersAreUnaffectedByTrouble(t *testing.T) {
-	f := newFakeDiscord(t)
-	d := f.discord(t)
+	f := edgetest.StartDiscord(t)
+	d := newDiscord(t, f)
 	if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
 		t.Fatal(err)
 	}
-	f.answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
+	f.Answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
 	if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
 		t.Error(err)
 	}
@@ -272,8 +291,8 @@ func TestBadOptions(t *testing.T) {
 }
 
 func TestFingerprintsAreTheProcessOwn(t *testing.T) {
-	f := newFakeDiscord(t)
-	one, other := f.discord(t).fingerprint(bearer("a")), f.discord(t).fingerprint(bearer("a"))
+	f := edgetest.StartDiscord(t)
+	one, other := newDiscord(t, f).fingerprint(bearer("a")), newDiscord(t, f).fingerprint(bearer("a"))
 	if one == other || slices.Equal(one[:], make([]byte, len(one))) {
 		t.Error("the same credential has the same key in two processes")
 	}

@@ -2,18 +2,20 @@ package link
 
 import (
 	"context"
-	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/pona-realtime/pona/pkg/player"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
-// ErrNoFanout is the error of a command while no fanout is connected.
-var ErrNoFanout = errors.New("no fanout connected")
+// ErrNoFanout is the status of a command while no fanout is connected.
+var ErrNoFanout = status.Error(codes.Unavailable, "no fanout connected")
 
 // Dispatch brings a listener's command to the guild's bot through any connected fanout, the guild's
 // owner if there is one, and waits for the answer, at most Options.Timeout. The error is
-// [ErrNoFanout] or a gRPC status. It is never tried twice: the command may have reached the bot.
+// a gRPC status, [ErrNoFanout] among them. It is never tried twice: the command may have reached the bot.
 func (l *Links) Dispatch(ctx context.Context, command *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
 	s := l.choose(command.GetGuildId())
 	if s == nil {

@@ -16,18 +16,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pona-realtime/pona/pkg/health"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
 
 // Options tunes [Links].
 type Options struct {
-	EdgeID    string            // names this edge in the fanouts' logs; unique in the cluster
-	Fanouts   []string          // host:port each, or dns:///name:port for all addresses of a name
-	Discovery time.Duration     // between two look-ups of a name; 0 means 5s
-	Timeout   time.Duration     // of one command; 0 means 5s
-	Condition *health.Condition // up while a fanout is connected; nil means nobody asks
-	Log       *slog.Logger      // fanouts coming and going; nil means none
+	EdgeID    string        // names this edge in the fanouts' logs; unique in the cluster
+	Fanouts   []string      // host:port each, or dns:///name:port for all addresses of a name
+	Discovery time.Duration // between two look-ups of a name; 0 means 5s
+	Timeout   time.Duration // of one command; 0 means 5s
+	Log       *slog.Logger  // fanouts coming and going; nil means none
+
+	// Connected hears whether any fanout is connected, at the start and whenever one comes or goes. It must
+	// not wait or call the Links; nil means nobody asks.
+	Connected func(bool)
 }
 
 // Guilds takes what fanouts deliver. Calls for one guild come one after another, in stream order;
@@ -114,14 +116,10 @@ func (l *Links) Run(ctx context.Context) {
 	}
 }
 
-// report tells the condition whether a fanout is connected. Called with mu held, or before others.
+// report says whether a fanout is connected. Called with mu held, or before others.
 func (l *Links) report() {
-	switch c := l.options.Condition; {
-	case c == nil:
-	case len(l.live) > 0:
-		c.Up()
-	default:
-		c.Down(fmt.Sprintf("no fanout connected, of %v", l.options.Fanouts))
+	if l.options.Connected != nil {
+		l.options.Connected(len(l.live) > 0)
 	}
 }
 

@@ -11,10 +11,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/pona-realtime/pona/pkg/health"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/edge/fanouttest"
+	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
 // recorder writes down what is delivered, "guild=sequence" for events, "guild:sequence" for snapshots.
@@ -38,14 +37,14 @@ func (r recorder) want(t *testing.T, lines ...string) {
 			if got != line {
 				t.Fatalf("got %q, want %q", got, line)
 			}
-		case <-time.After(fanouttest.Patience):
+		case <-time.After(edgetest.Patience):
 			t.Fatalf("waiting for %q", line)
 		}
 	}
 }
 
 // run starts links to the fanouts that end before the test does.
-func run(t *testing.T, fanouts ...*fanouttest.Fanout) (*Links, recorder) {
+func run(t *testing.T, fanouts ...*edgetest.Fanout) (*Links, recorder) {
 	t.Helper()
 	options := Options{EdgeID: "edge-1"}
 	for _, f := range fanouts {
@@ -69,7 +68,7 @@ func runWith(t *testing.T, options Options) (*Links, recorder) {
 }
 
 // accept is the edge's next stream to f, past its greeting.
-func accept(t *testing.T, f *fanouttest.Fanout) *fanouttest.Stream {
+func accept(t *testing.T, f *edgetest.Fanout) *edgetest.Stream {
 	t.Helper()
 	s := f.Accept(t)
 	if id := s.Hello(t); id != "edge-1" {
@@ -79,11 +78,11 @@ func accept(t *testing.T, f *fanouttest.Fanout) *fanouttest.Stream {
 }
 
 func volume(guildID, sequence uint64, number string) *edgev1.Delivery {
-	return fanouttest.Delivery(guildID, sequence, fanouttest.Volume(number))
+	return edgetest.Delivery(guildID, sequence, edgetest.Volume(number))
 }
 
 // expect checks a Subscribe; after is -1 for one without sequence.
-func expect(t *testing.T, s *fanouttest.Stream, guildID uint64, after int64) {
+func expect(t *testing.T, s *edgetest.Stream, guildID uint64, after int64) {
 	t.Helper()
 	got := s.Subscribed(t)
 	resumes := int64(-1)
@@ -96,7 +95,7 @@ func expect(t *testing.T, s *fanouttest.Stream, guildID uint64, after int64) {
 }
 
 func TestSnapshotThenEvents(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
 	s := accept(t, f)
@@ -105,7 +104,7 @@ func TestSnapshotThenEvents(t *testing.T) {
 	s.Batch(volume(7, 9, "early")) // of an earlier subscription: there is no snapshot yet
 	s.Snapshot(7, 10, nil)
 	s.Batch(volume(7, 11, "1"), volume(8, 12, "not wanted"), volume(7, 13, "2"))
-	s.Batch(volume(7, 13, "again"), volume(7, 10, "old"), fanouttest.Delivery(7, 0, fanouttest.Position("5.5")))
+	s.Batch(volume(7, 13, "again"), volume(7, 10, "old"), edgetest.Delivery(7, 0, edgetest.Position("5.5")))
 	s.Batch(volume(7, 14, "3"))
 	got.want(t, "7:10", "7=11 1", "7=13 2", "7=0 5.5", "7=14 3")
 	s.Settle(t) // every batch is acknowledged
@@ -118,7 +117,7 @@ func TestAStreamBreaks(t *testing.T) {
 		status.Error(codes.Unavailable, "going away"),
 	} {
 		t.Run(fmt.Sprint(end), func(t *testing.T) {
-			f := fanouttest.Start(t)
+			f := edgetest.StartFanout(t)
 			l, got := run(t, f)
 			l.Subscribe(7)
 			s := accept(t, f)
@@ -139,7 +138,7 @@ func TestAStreamBreaks(t *testing.T) {
 }
 
 func TestABrokenSnapshotIsAskedForAgain(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
 	s := accept(t, f)
@@ -158,7 +157,7 @@ func TestABrokenSnapshotIsAskedForAgain(t *testing.T) {
 }
 
 func TestTheOwnerChanges(t *testing.T) {
-	one, two := fanouttest.Start(t), fanouttest.Start(t)
+	one, two := edgetest.StartFanout(t), edgetest.StartFanout(t)
 	l, got := run(t, one, two)
 	l.Subscribe(7)
 	a, b := accept(t, one), accept(t, two)
@@ -188,7 +187,7 @@ func TestTheOwnerChanges(t *testing.T) {
 }
 
 func TestTheHighestEpochIsBelieved(t *testing.T) {
-	one, two := fanouttest.Start(t), fanouttest.Start(t)
+	one, two := edgetest.StartFanout(t), edgetest.StartFanout(t)
 	l, got := run(t, one, two)
 	l.Subscribe(7)
 	a, b := accept(t, one), accept(t, two)
@@ -207,7 +206,7 @@ func TestTheHighestEpochIsBelieved(t *testing.T) {
 }
 
 func TestAnOverruledOwnerReturns(t *testing.T) {
-	one, two := fanouttest.Start(t), fanouttest.Start(t)
+	one, two := edgetest.StartFanout(t), edgetest.StartFanout(t)
 	l, got := run(t, one, two)
 	l.Subscribe(7)
 	a, b := accept(t, one), accept(t, two)
@@ -229,7 +228,7 @@ func TestAnOverruledOwnerReturns(t *testing.T) {
 }
 
 func TestReset(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
 	s := accept(t, f)
@@ -244,7 +243,7 @@ func TestReset(t *testing.T) {
 }
 
 func TestAnUnexpectedSnapshotShowsAGap(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
 	s := accept(t, f)
@@ -259,7 +258,7 @@ func TestAnUnexpectedSnapshotShowsAGap(t *testing.T) {
 }
 
 func TestUnsubscribe(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
 	s := accept(t, f)
@@ -279,7 +278,7 @@ func TestUnsubscribe(t *testing.T) {
 }
 
 func TestASnapshotOnItsWayIsWaitedFor(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
 	s := accept(t, f)
@@ -297,15 +296,15 @@ func TestASnapshotOnItsWayIsWaitedFor(t *testing.T) {
 }
 
 func TestNonsenseEndsTheStream(t *testing.T) {
-	for name, say := range map[string]func(s *fanouttest.Stream){
-		"a partition out of range":  func(s *fanouttest.Stream) { s.Owned(1, 4, 4) },
-		"partitions of none":        func(s *fanouttest.Stream) { s.Owned(1, 0, 1) },
-		"too many partitions":       func(s *fanouttest.Stream) { s.Owned(1, maxPartitions+1) },
-		"an event that is none":     func(s *fanouttest.Stream) { s.Batch(&edgev1.Delivery{GuildId: 7, Sequence: 11, Event: []byte{0xff}}) },
-		"an event of another guild": func(s *fanouttest.Stream) { d := volume(8, 11, "1"); d.GuildId = 7; s.Batch(d) },
+	for name, say := range map[string]func(s *edgetest.Stream){
+		"a partition out of range":  func(s *edgetest.Stream) { s.Owned(1, 4, 4) },
+		"partitions of none":        func(s *edgetest.Stream) { s.Owned(1, 0, 1) },
+		"too many partitions":       func(s *edgetest.Stream) { s.Owned(1, maxPartitions+1) },
+		"an event that is none":     func(s *edgetest.Stream) { s.Batch(&edgev1.Delivery{GuildId: 7, Sequence: 11, Event: []byte{0xff}}) },
+		"an event of another guild": func(s *edgetest.Stream) { d := volume(8, 11, "1"); d.GuildId = 7; s.Batch(d) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := fanouttest.Start(t)
+			f := edgetest.StartFanout(t)
 			l, got := run(t, f)
 			l.Subscribe(7)
 			s := accept(t, f)
@@ -323,35 +322,42 @@ func TestNonsenseEndsTheStream(t *testing.T) {
 }
 
 func TestAFanoutIsKilledAndComesBack(t *testing.T) {
-	f := fanouttest.Start(t)
-	h := health.New()
-	l, got := runWith(t, Options{EdgeID: "edge-1", Fanouts: []string{f.Addr()}, Condition: h.Condition("fanout")})
-	if h.Ready() {
-		t.Error("ready before a fanout is connected")
+	f := edgetest.StartFanout(t)
+	connected := make(chan bool, 16)
+	hear := func(want bool) {
+		t.Helper()
+		select {
+		case got := <-connected:
+			if got != want {
+				t.Errorf("connected: %v", got)
+			}
+		case <-time.After(edgetest.Patience):
+			t.Fatal("nothing heard")
+		}
 	}
+	l, got := runWith(t, Options{
+		EdgeID: "edge-1", Fanouts: []string{f.Addr()}, Connected: func(yes bool) { connected <- yes },
+	})
+	hear(false)
 	l.Subscribe(7)
 	s := accept(t, f)
 	s.Owned(1, 1, 0)
 	expect(t, s, 7, -1)
-	if !h.Ready() {
-		t.Error("not ready")
-	}
+	hear(true)
 	s.Snapshot(7, 10, nil)
 	got.want(t, "7:10")
 	address := f.Addr()
 	f.Stop()
 	<-s.Ended
-	f = fanouttest.Start(t, address)
+	hear(false)
+	f = edgetest.StartFanout(t, address)
 	s = accept(t, f)
-	if h.Ready() {
-		t.Error("still ready after the fanout was lost")
-	}
 	s.Owned(2, 1, 0)
 	expect(t, s, 7, 10)
 }
 
 func TestEveryAddressOfANameIsDialled(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	_, port, _ := net.SplitHostPort(f.Addr())
 	l, _ := runWith(t, Options{EdgeID: "edge-1", Fanouts: []string{"dns:///localhost:" + port}})
 	s := accept(t, f)
@@ -361,7 +367,7 @@ func TestEveryAddressOfANameIsDialled(t *testing.T) {
 }
 
 func TestDispatch(t *testing.T) {
-	f := fanouttest.Start(t)
+	f := edgetest.StartFanout(t)
 	l, _ := run(t, f)
 	command := &edgev1.DispatchRequest{CommandId: "1", GuildId: 7, Name: "pause"}
 	if _, err := l.Dispatch(t.Context(), command); !errors.Is(err, ErrNoFanout) {

@@ -1,6 +1,7 @@
-// Package fanouttest is a fanout for tests of the edge: a real gRPC server on loopback whose streams a
-// test plays by hand ([Fanout.Accept]) or that plays itself ([Fanout.Play]).
-package fanouttest
+// Package edgetest has the peers of an edge for its tests, each on loopback and over the real protocol: a
+// [Fanout], whose streams a test plays by hand or has play themselves, a Socket.IO [Client] that hides
+// nothing, and a [Discord].
+package edgetest
 
 import (
 	"context"
@@ -20,7 +21,8 @@ import (
 // Patience bounds every wait of a test.
 const Patience = 10 * time.Second
 
-// Fanout is a fanout that edges can dial.
+// Fanout is a fanout that edges can dial: a gRPC server whose streams a test plays by hand
+// ([Fanout.Accept]) or that plays itself ([Fanout.Play]).
 type Fanout struct {
 	edgev1.UnimplementedEdgeServiceServer
 	listener net.Listener
@@ -31,8 +33,8 @@ type Fanout struct {
 	dispatch func(context.Context, *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error)
 }
 
-// Start starts a fanout, which ends with the test. Without an address it takes a free port.
-func Start(t testing.TB, address ...string) *Fanout {
+// StartFanout starts a fanout, which ends with the test. Without an address it takes a free port.
+func StartFanout(t testing.TB, address ...string) *Fanout {
 	t.Helper()
 	if len(address) == 0 {
 		address = []string{"127.0.0.1:0"}

@@ -1,4 +1,4 @@
-package fanouttest
+package edgetest
 
 import (
 	"sync"

@@ -1,0 +1,198 @@
+package edgetest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Packet types of Socket.IO.
+const (
+	Connect      = '0'
+	Disconnect   = '1'
+	Event        = '2'
+	Ack          = '3'
+	ConnectError = '4'
+)
+
+// Packet is a packet that the server has sent.
+type Packet struct {
+	Type      byte
+	Namespace string
+	ID        int // of an Ack; -1 for none
+	Data      json.RawMessage
+}
+
+// String shows the packet as it was on the wire.
+func (p Packet) String() string { return fmt.Sprintf("%c%s %d %s", p.Type, p.Namespace, p.ID, p.Data) }
+
+// Client is a session. It speaks Engine.IO v4 and Socket.IO v5, text packets only, over one transport.
+type Client struct {
+	t       testing.TB
+	sid     string
+	packets chan Packet
+	write   func(message string) error // an Engine.IO message, without its type
+	nextAck atomic.Int64
+	closed  chan struct{} // closed when the session has ended
+}
+
+// SID is the Engine.IO session's id.
+func (c *Client) SID() string { return c.sid }
+
+// Closed is closed when the session has ended.
+func (c *Client) Closed() <-chan struct{} { return c.closed }
+
+// options of a dial.
+type options struct{ header http.Header }
+
+// With sends HTTP header fields with the handshake.
+func With(header http.Header) func(*options) { return func(o *options) { o.header = header } }
+
+// Connect asks for a namespace, with a payload or "" for none.
+func (c *Client) Connect(namespace, payload string) {
+	c.t.Helper()
+	c.send(string(Connect) + prefix(namespace) + payload)
+}
+
+// Emit emits an event; args are JSON texts.
+func (c *Client) Emit(namespace, event string, args ...string) {
+	c.t.Helper()
+	c.send(string(Event) + prefix(namespace) + list(event, args))
+}
+
+// EmitWithAck emits an event with a callback, and returns the id that its Ack will have.
+func (c *Client) EmitWithAck(namespace, event string, args ...string) int {
+	c.t.Helper()
+	id := int(c.nextAck.Add(1))
+	c.send(string(Event) + prefix(namespace) + strconv.Itoa(id) + list(event, args))
+	return id
+}
+
+// Next waits for the next packet.
+func (c *Client) Next() Packet {
+	c.t.Helper()
+	select {
+	case p, ok := <-c.packets:
+		if !ok {
+			c.t.Fatal("the session has ended")
+		}
+		return p
+	case <-time.After(Patience):
+		c.t.Fatal("waiting for a packet")
+		return Packet{}
+	}
+}
+
+// Want waits for the next packet, which must be that one.
+func (c *Client) Want(kind byte, namespace, data string) {
+	c.t.Helper()
+	if p := c.Next(); p.Type != kind || p.Namespace != namespace || string(p.Data) != data {
+		c.t.Fatalf("got %s, want %c%s %s", p, kind, namespace, data)
+	}
+}
+
+// Joined waits for the answer to Connect, which must be a welcome, and returns the socket's id.
+func (c *Client) Joined(namespace string) string {
+	c.t.Helper()
+	p := c.Next()
+	var welcome struct{ SID string }
+	if err := json.Unmarshal(p.Data, &welcome); err != nil || p.Type != Connect || p.Namespace != namespace {
+		c.t.Fatalf("got %s instead of a welcome to %s", p, namespace)
+	}
+	return welcome.SID
+}
+
+// Handshake waits for the event handshake, which must be next, and returns its JSON.
+func (c *Client) Handshake(namespace string) string {
+	c.t.Helper()
+	event, args := c.Event(namespace)
+	if event != "handshake" || len(args) != 1 {
+		c.t.Fatalf("got %s %s instead of handshake", event, args)
+	}
+	return Decode(c.t, args[0])
+}
+
+// Event waits for an event, which must be next.
+func (c *Client) Event(namespace string) (name string, args []json.RawMessage) {
+	c.t.Helper()
+	p := c.Next()
+	var all []json.RawMessage
+	if err := json.Unmarshal(p.Data, &all); p.Type != Event || p.Namespace != namespace || err != nil {
+		c.t.Fatalf("got %s instead of an event of %s", p, namespace)
+	}
+	if err := json.Unmarshal(all[0], &name); err != nil {
+		c.t.Fatal(err)
+	}
+	return name, all[1:]
+}
+
+// Decode gives the text behind a JSON string of base64.
+func Decode(t testing.TB, argument json.RawMessage) string {
+	t.Helper()
+	var encoded string
+	if err := json.Unmarshal(argument, &encoded); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func (c *Client) send(message string) {
+	c.t.Helper()
+	if err := c.write(message); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// receive takes an Engine.IO packet; it answers pings.
+func (c *Client) receive(packet string, pong func() error) error {
+	switch {
+	case packet == "2":
+		return pong()
+	case strings.HasPrefix(packet, "4"):
+		c.packets <- parse(packet[1:])
+	case strings.HasPrefix(packet, "0"):
+		var opened struct{ SID string }
+		if err := json.Unmarshal([]byte(packet[1:]), &opened); err != nil {
+			return err
+		}
+		c.sid = opened.SID
+	case packet != "6" && packet != "1":
+		return fmt.Errorf("packet %q", packet)
+	}
+	return nil
+}
+
+func parse(text string) Packet {
+	p := Packet{Type: text[0], Namespace: "/", ID: -1}
+	rest := text[1:]
+	if strings.HasPrefix(rest, "/") {
+		p.Namespace, rest, _ = strings.Cut(rest, ",")
+	}
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	if digits > 0 {
+		p.ID, _ = strconv.Atoi(rest[:digits])
+	}
+	p.Data = json.RawMessage(rest[digits:])
+	return p
+}
+
+func prefix(namespace string) string {
+	if namespace == "/" {
+		return ""
+	}
+	return namespace + ","
+}
+
+func list(event string, args []string) string {
+	return "[" + strings.Join(append([]string{strconv.Quote(event)}, args...), ",") + "]"
+}
