@@ -17,6 +17,12 @@ async function open(viewport, complaints) {
   return page;
 }
 
+/** Takes a picture of the page once nothing on it moves any more. */
+async function picture(page, name) {
+  await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== "running"));
+  await page.screenshot({ path: join(folder, name) });
+}
+
 const complaints = [];
 let failure = "";
 const page = await open({ width: 1440, height: 900 }, complaints);
@@ -34,19 +40,19 @@ try {
   await page.getByTestId("next").click();
   await becomes((was) => document.querySelector('[data-testid="title"]').textContent !== was, first);
   console.log(`then ${await current()}`);
-  await page.screenshot({ path: join(folder, "web-player.png") });
+  await picture(page, "web-player.png");
 
   await page.getByTestId("toggle").click();
   await becomes(() => document.querySelector('[data-testid="toggle"]').ariaLabel === "Play");
   const paused = await page.getByTestId("elapsed").textContent();
   await becomes(() => document.querySelector("#label").textContent === "Paused");
   console.log(`paused at ${paused}`);
-  await page.screenshot({ path: join(folder, "web-player-paused.png") });
+  await picture(page, "web-player-paused.png");
 
   const phone = await open({ width: 390, height: 844 }, complaints);
   await phone.locator('[data-testid="stage"][data-playing="false"]').waitFor();
   await phone.getByTestId("queue-item").first().waitFor();
-  await phone.screenshot({ path: join(folder, "web-player-phone.png") });
+  await picture(phone, "web-player-phone.png");
 
   // Another listener resumes, and this page hears of it.
   await phone.getByTestId("toggle").click();

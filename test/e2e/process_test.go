@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -169,4 +170,14 @@ func (p *process) kill() {
 		_ = p.cmd.Process.Kill() // it may have ended in this moment
 		<-p.ended
 	}
+}
+
+// dials says whether somebody listens at a TCP address.
+func dials(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
