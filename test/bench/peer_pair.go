@@ -55,7 +55,7 @@ func startPair(o options, logs string) (_ *peer, err error) {
 		return nil, err
 	}
 	edge, err := p.run(logs, "edge", nil, filepath.Join(o.Bin, "edge"),
-		"--listen", clients, "--admin", edgeAdmin, "--fanouts", grpcAt, "--auth", "insecure-dev")
+		"--listen", clients, "--admin", edgeAdmin, "--fanout", grpcAt, "--auth", "insecure-dev", "--origins", "*")
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func TestNoPackageReachesUp(t *testing.T) {
 // workspace lists the packages of every module that go.work uses.
 func workspace(t *testing.T) []Package {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "work")
+	list := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports", "work")
 	list.Dir = "../.."
 	out, err := list.Output()
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
