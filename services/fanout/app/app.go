@@ -1,0 +1,123 @@
+// Package app puts a fanout together from its parts, runs it and stops it.
+//
+//	bots ──▶ ingest ──▶ stream ──▶ owner ──▶ route ──▶ edges
+//	bots ◀──▶ commands ◀── edges
+package app
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/services/fanout/commands"
+	"github.com/pona-realtime/pona/services/fanout/ingest"
+	"github.com/pona-realtime/pona/services/fanout/owner"
+	"github.com/pona-realtime/pona/services/fanout/route"
+	"github.com/pona-realtime/pona/services/fanout/stream"
+)
+
+// App is one fanout.
+type App struct {
+	settings Settings
+	log      *slog.Logger
+
+	health    *health.Health
+	running   *health.Condition
+	ready     chan struct{}
+	readyOnce sync.Once
+
+	listener, admin net.Listener
+	grpc            *grpc.Server
+
+	redis    *redisWatch // nil without Redis
+	nats     *natsWatch
+	stream   atomic.Pointer[stream.Stream] // nil until it is open
+	ingest   *ingest.Server
+	owner    *owner.Owner
+	route    *route.Server
+	commands *commands.Server
+}
+
+// New puts a fanout together and listens, but serves nobody yet: Run must follow. The error is one
+// line that names the setting.
+func New(s Settings, log *slog.Logger) (*App, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if s.ID == "" {
+		s.ID = newID()
+	}
+	h := health.New()
+	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running"), ready: make(chan struct{})}
+	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.checkReady, a.log)
+	if s.Redis != "" {
+		var err error
+		if a.redis, err = newRedisWatch(s.Redis, h.Condition("redis"), a.checkReady, a.log); err != nil {
+			return nil, fmt.Errorf("redis-url: %w", err)
+		}
+	}
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
+	a.build()
+	return a, nil
+}
+
+// build makes the parts, the last in the way of an event first.
+func (a *App) build() {
+	s := a.settings
+	a.owner = owner.New(s.Partitions, owner.Options{
+		ID: s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL,
+		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas,
+	}, a.log)
+	a.route = route.NewServer(a.owner, int(s.RouteQueue), a.log)
+	a.ingest = ingest.NewServer(a.stream.Load, s.StoreTimeout)
+	a.commands = commands.NewServer(commands.Options{
+		FanoutID: s.ID, Timeout: s.CommandTimeout, Peers: a.owner.Peers, LastStored: ingest.LastStored,
+	}, a.log)
+	a.grpc = a.newGRPC()
+}
+
+func (a *App) listen() (err error) {
+	if a.listener, err = net.Listen("tcp", a.settings.GRPC); err != nil {
+		return fmt.Errorf("grpc: %w", err)
+	}
+	if a.admin, err = net.Listen("tcp", a.settings.Admin); err != nil {
+		_ = a.listener.Close()
+		return fmt.Errorf("admin: %w", err)
+	}
+	return nil
+}
+
+// GRPCAddr is where bots and edges connect.
+func (a *App) GRPCAddr() string { return a.listener.Addr().String() }
+
+// AdminAddr is where health is asked.
+func (a *App) AdminAddr() string { return a.admin.Addr().String() }
+
+// Ready is closed once everything was up for the first time; what happens later, /readyz tells.
+func (a *App) Ready() <-chan struct{} { return a.ready }
+
+func (a *App) checkReady() {
+	if a.health.Ready() {
+		a.readyOnce.Do(func() { close(a.ready) })
+	}
+}
+
+var notForID = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// newID is the host's name and something random, for two fanouts may run on one host.
+func newID() string {
+	host, _ := os.Hostname() // empty will do
+	host = strings.Trim(notForID.ReplaceAllString(host, "-"), "-")
+	return strings.TrimPrefix(host[:min(len(host), 40)]+"-"+strings.ToLower(rand.Text()[:8]), "-")
+}

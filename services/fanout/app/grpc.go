@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"google.golang.org/grpc"
+	grpchealth "google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	"github.com/pona-realtime/pona/services/fanout/commands"
+	"github.com/pona-realtime/pona/services/fanout/ingest"
+	"github.com/pona-realtime/pona/services/fanout/route"
+)
+
+// Keepalive notices a bot or edge that vanished without a word within the sum of the first two.
+// Edges ping every 10 s (services/edge/link), bots may as often as the third says.
+const (
+	keepaliveTime    = 10 * time.Second
+	keepaliveTimeout = 5 * time.Second
+	keepaliveMinimum = 5 * time.Second
+)
+
+// maxRequest bounds what one request of a bot takes in memory. It is above the largest event, so
+// that a somewhat larger one is refused by name and not by gRPC.
+const maxRequest = 64 << 20
+
+func (a *App) newGRPC() *grpc.Server {
+	server := grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinimum, PermitWithoutStream: true}),
+		grpc.StatsHandler(ingest.Connections{}),
+		grpc.WaitForHandlers(true),
+	)
+	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands})
+	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, commands: a.commands})
+	healthv1.RegisterHealthServer(server, healthService{Server: grpchealth.NewServer(), app: a})
+	reflection.Register(server)
+	return server
+}
+
+// botService is BotService out of two packages.
+type botService struct {
+	botv1.UnimplementedBotServiceServer
+	ingest   *ingest.Server
+	commands *commands.Server
+}
+
+func (s botService) Publish(ctx context.Context, r *botv1.PublishRequest) (*botv1.PublishResponse, error) {
+	return s.ingest.Publish(ctx, r)
+}
+
+func (s botService) PublishStream(call grpc.BidiStreamingServer[botv1.PublishStreamRequest, botv1.PublishStreamResponse]) error {
+	return s.ingest.PublishStream(call)
+}
+
+func (s botService) ServeCommands(call grpc.BidiStreamingServer[botv1.ServeCommandsRequest, botv1.ServeCommandsResponse]) error {
+	return s.commands.ServeCommands(call)
+}
+
+// edgeService is EdgeService out of two packages.
+type edgeService struct {
+	edgev1.UnimplementedEdgeServiceServer
+	route    *route.Server
+	commands *commands.Server
+}
+
+func (s edgeService) Deliver(call grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse]) error {
+	return s.route.Deliver(call)
+}
+
+func (s edgeService) Dispatch(ctx context.Context, r *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
+	return s.commands.Dispatch(ctx, r)
+}
+
+// healthService answers Check of grpc.health.v1 for every service as /readyz does; Watch stays with
+// the library, which only knows that the server serves.
+type healthService struct {
+	*grpchealth.Server
+	app *App
+}
+
+func (s healthService) Check(context.Context, *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
+	if s.app.health.Ready() {
+		return &healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_SERVING}, nil
+	}
+	return &healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_NOT_SERVING}, nil
+}

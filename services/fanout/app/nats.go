@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go"
+
+	"github.com/pona-realtime/pona/pkg/health"
+)
+
+// natsWatch is the connection to NATS, and whether it is there.
+type natsWatch struct {
+	url, name string
+	condition *health.Condition
+	changed   func() // told when the condition has come up
+	log       *slog.Logger
+	closed    chan struct{} // closed after the connection
+	closeOnce sync.Once
+}
+
+func newNATSWatch(url, id string, condition *health.Condition, changed func(), log *slog.Logger) *natsWatch {
+	return &natsWatch{url: url, name: "fanout " + id, condition: condition, changed: changed, log: log, closed: make(chan struct{})}
+}
+
+// connect tries until NATS is there or ctx ends. Afterwards the connection repairs itself; while it
+// is away, requests and publishes fail at once instead of gathering.
+func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
+	err = w.insist(ctx, "NATS not reachable, trying again", func() error {
+		nc, err = nats.Connect(w.url,
+			nats.Name(w.name),
+			nats.MaxReconnects(-1),
+			nats.ReconnectBufSize(-1),
+			nats.ReconnectWait(250*time.Millisecond),
+			nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
+			nats.PingInterval(5*time.Second),
+			nats.MaxPingsOutstanding(2),
+			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+				if err == nil {
+					return // it was us
+				}
+				w.condition.Down("disconnected: " + err.Error())
+				w.log.Warn("NATS disconnected, trying again", "error", err)
+			}),
+			nats.ReconnectHandler(func(nc *nats.Conn) {
+				w.log.Info("NATS connected", "server", nc.ConnectedUrlRedacted())
+				w.condition.Up()
+				w.changed()
+			}),
+			nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+				subject := ""
+				if sub != nil {
+					subject = sub.Subject
+				}
+				w.log.Warn("NATS", "subject", subject, "error", err)
+			}),
+			nats.ClosedHandler(func(*nats.Conn) { w.closeOnce.Do(func() { close(w.closed) }) }),
+		)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.log.Info("NATS connected", "server", nc.ConnectedUrlRedacted())
+	w.condition.Up()
+	w.changed()
+	return nc, nil
+}
+
+// insist tries until it works, logs the first failure, and returns an error only when ctx ends or
+// the error is backoff.Permanent.
+func (w *natsWatch) insist(ctx context.Context, failing string, try func() error) error {
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 5*time.Second
+	said := false
+	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, try() },
+		backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(err error, _ time.Duration) {
+			if !said {
+				w.log.Warn(failing, "error", err)
+				w.condition.Down(err.Error())
+			}
+			said = true
+		}))
+	return err
+}
+
+// close ends the connection and waits until it has ended.
+func (w *natsWatch) close(ctx context.Context, nc *nats.Conn) error {
+	if nc == nil {
+		return nil
+	}
+	nc.Close()
+	select {
+	case <-w.closed:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("closing: %w", ctx.Err())
+	}
+}

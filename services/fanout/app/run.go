@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/services/fanout/stream"
+)
+
+// step is one thing to stop.
+type step struct {
+	name string
+	stop func(ctx context.Context) error // must return when ctx ends
+}
+
+// Run serves until ctx ends or something fails for good, then stops everything: readiness first,
+// then the bots' calls, the partitions, the edges' streams, gRPC, NATS and Redis. Each step may take
+// Settings.Grace. It returns when nothing of the fanout runs any more. Run is called once.
+func (a *App) Run(ctx context.Context) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	working, stopWork := context.WithCancel(background)
+	defer stopWork()
+
+	failed := make(chan error, 3)
+	report := func(what string, err error) {
+		if err != nil {
+			failed <- fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	var watching, serving sync.WaitGroup
+	watching.Go(func() { report("admin", health.Serve(background, a.admin, a.health.AdminMux())) })
+	if a.redis != nil {
+		watching.Go(func() { a.redis.watch(background) })
+	}
+	serving.Go(func() { report("gRPC", a.serve()) })
+	var work errgroup.Group
+	var nc *nats.Conn // set when work has ended
+	work.Go(func() (err error) {
+		nc, err = a.work(working)
+		report("event stream", err)
+		return nil
+	})
+	a.log.Info("fanout started", "grpc", a.GRPCAddr(), "admin", a.AdminAddr())
+	a.running.Up()
+	a.checkReady()
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	a.log.Info("fanout stops")
+	return errors.Join(err, a.stop([]step{
+		{"readiness", func(context.Context) error { a.running.Down("stopping"); return nil }},
+		{"bots' calls", func(context.Context) error { a.ingest.Drain(); a.commands.Drain(); return nil }},
+		{"partitions", func(ctx context.Context) error {
+			stopWork()
+			return within(ctx, func() { _ = work.Wait() })
+		}},
+		{"edges' streams", func(context.Context) error { a.route.Close(); return nil }},
+		{"gRPC", func(ctx context.Context) error {
+			_ = within(ctx, a.grpc.GracefulStop) // who does not let go, such as a health watch, is cut off
+			a.grpc.Stop()
+			serving.Wait()
+			return nil
+		}},
+		{"calls", func(ctx context.Context) error {
+			return within(ctx, func() { a.ingest.Close(); a.route.Wait(); a.commands.Wait() })
+		}},
+		{"NATS", func(ctx context.Context) error { return a.nats.close(ctx, nc) }},
+		{"admin and Redis", func(ctx context.Context) error {
+			stopBackground()
+			err := within(ctx, watching.Wait)
+			if a.redis != nil {
+				err = errors.Join(err, a.redis.client.Close())
+			}
+			return err
+		}},
+	}))
+}
+
+func (a *App) serve() error {
+	if err := a.grpc.Serve(a.listener); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+// work connects to NATS, opens the stream, and owns partitions until ctx ends. The connection is
+// the caller's to close, whatever the error.
+func (a *App) work(ctx context.Context) (*nats.Conn, error) {
+	opened := a.health.Condition("event stream")
+	nc, err := a.nats.connect(ctx)
+	if err != nil {
+		return nil, endedOr(ctx, err)
+	}
+	if err := a.nats.insist(ctx, "event stream not there, trying again", func() error { return a.open(ctx, nc) }); err != nil {
+		return nc, endedOr(ctx, err)
+	}
+	a.nats.condition.Up()
+	opened.Up()
+	a.checkReady()
+	// Leave time in the step for what the owner waits for after its partitions are handed over.
+	return nc, a.owner.Run(ctx, a.settings.Grace*3/4)
+}
+
+// open makes everything that needs NATS.
+func (a *App) open(ctx context.Context, nc *nats.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	s := a.settings
+	events, err := stream.Open(ctx, nc, stream.Options{
+		Partitions: s.Partitions, Replicas: s.Replicas, MaxAge: s.Retention, MaxBytes: int64(s.RetentionMax),
+		DedupWindow: s.Dedup, MaxEventBytes: int(s.MaxEvent),
+	})
+	if errors.Is(err, stream.ErrSettings) {
+		return backoff.Permanent(err)
+	}
+	if err != nil {
+		return err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	if err := a.owner.Start(ctx, js, events); err != nil {
+		return err
+	}
+	if err := a.commands.Listen(nc); err != nil {
+		return err
+	}
+	a.stream.Store(events)
+	return nil
+}
+
+// endedOr drops an error that only says that ctx has ended.
+func endedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// stop takes the steps in order; one that fails does not keep the next from being taken.
+func (a *App) stop(steps []step) (err error) {
+	for _, step := range steps {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), a.settings.Grace)
+		if stopErr := step.stop(ctx); stopErr != nil {
+			err = errors.Join(err, fmt.Errorf("stopping %s: %w", step.name, stopErr))
+		}
+		cancel()
+		a.log.Debug("stopped", "step", step.name, "took", time.Since(began))
+	}
+	return err
+}
+
+// within waits for f as long as ctx lasts.
+func within(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	go func() { f(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,233 @@
+package owner
+
+import (
+	"container/list"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pona-realtime/pona/pkg/player"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+	"github.com/pona-realtime/pona/services/fanout/route"
+)
+
+// A guild that nobody listens to leaves memory after quietAfter, or when more than quietGuilds of
+// its partition are there. Its state is then read from its checkpoint when it is needed again.
+const (
+	quietAfter  = 5 * time.Minute
+	quietGuilds = 10_000
+)
+
+// partition is the state of one owned partition. mu guards what stands below it; it is held while a
+// guild's checkpoint is read, so that events and subscriptions of the partition wait for it.
+type partition struct {
+	ctx         context.Context // ends with the tenure; bounds reads under mu
+	lease       *lease
+	events      Log
+	checkpoints *checkpoints
+	maxReplay   int
+	log         *slog.Logger
+	flushing    sync.Mutex     // one checkpoint at a time; taken before mu
+	replays     sync.WaitGroup // see replay.go
+
+	mu       sync.Mutex
+	closed   bool
+	sequence uint64 // of the last event handled
+	saved    uint64 // up to here the checkpoints are complete
+	revision uint64 // of the partition's own checkpoint
+	guilds   map[uint64]*guild
+	recent   *list.List // of *guild, the one touched last in front
+	dirty    map[uint64]*guild
+}
+
+// guild is what its partition knows of it.
+type guild struct {
+	id       uint64
+	state    *playerv1.GuildState
+	sequence uint64        // of the last event folded
+	revision uint64        // of the checkpoint
+	edges    []*route.Edge // those that get every event
+	replay   *replay       // what other edges wait for; nil when none does
+	touched  time.Time
+	place    *list.Element // in partition.recent
+}
+
+func newPartition(ctx context.Context, l *lease, events Log, c *checkpoints, maxReplay int, log *slog.Logger) *partition {
+	return &partition{
+		ctx: ctx, lease: l, events: events, checkpoints: c, maxReplay: maxReplay, log: log.With("partition", l.partition),
+		guilds: make(map[uint64]*guild), recent: list.New(), dirty: make(map[uint64]*guild),
+	}
+}
+
+// close ends all deliveries and says whether there could be any until now.
+func (p *partition) close() (wasOpen bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wasOpen, p.closed = !p.closed, true
+	return wasOpen
+}
+
+// open says whether the partition is ours to deliver. A lease that has run out closes it for good:
+// what would be dropped from here on must not be followed by anything. The caller holds mu.
+func (p *partition) open() bool {
+	if !p.closed && !p.lease.valid() {
+		p.closed = true
+	}
+	return !p.closed && p.ctx.Err() == nil
+}
+
+// handle folds a stored event and gives it to the guild's edges.
+func (p *partition) handle(d *edgev1.Delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d.GetSequence() <= p.sequence || !p.open() {
+		return
+	}
+	g := p.guild(d.GetGuildId())
+	if g == nil {
+		return // the tenure has ended
+	}
+	p.sequence = d.GetSequence()
+	if d.GetSequence() <= g.sequence {
+		return // the checkpoint holds it already
+	}
+	if err := fold(g.state, d); err != nil {
+		p.log.Warn("an event that nobody can use is left out", "guild", d.GetGuildId(), "sequence", d.GetSequence(), "error", err)
+		return
+	}
+	g.sequence = d.GetSequence()
+	p.dirty[g.id] = g
+	for _, e := range g.edges {
+		e.Event(d)
+	}
+	if g.replay != nil {
+		g.replay.follow(d)
+	}
+}
+
+// position folds a position and gives it to the guild's edges.
+func (p *partition) position(guildID uint64, event []byte) {
+	d := &edgev1.Delivery{GuildId: guildID, Event: event}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.open() {
+		return
+	}
+	g := p.guild(guildID)
+	if g == nil {
+		return
+	}
+	if err := fold(g.state, d); err != nil {
+		p.log.Warn("a position that nobody can use is left out", "guild", guildID, "error", err)
+		return
+	}
+	for _, e := range g.edges {
+		e.Position(d)
+	}
+}
+
+// fold takes what stands in the stream with a grain of salt: not only this project's ingest can
+// publish there.
+func fold(state *playerv1.GuildState, d *edgev1.Delivery) error {
+	var ev playerv1.Event
+	if err := proto.Unmarshal(d.GetEvent(), &ev); err != nil {
+		return err
+	}
+	if err := player.Validate(&ev); err != nil {
+		return err
+	}
+	if ev.GetGuildId() != d.GetGuildId() {
+		return errForeignGuild
+	}
+	if _, isPosition := ev.GetKind().(*playerv1.Event_PositionUpdated); isPosition != (d.GetSequence() == 0) {
+		return errMisplaced
+	}
+	return player.Fold(state, &ev)
+}
+
+// guild finds a guild, in memory or else in its checkpoint, and marks it as used. It is nil when
+// the tenure ends before the checkpoint could be read. The caller holds mu.
+func (p *partition) guild(id uint64) *guild {
+	if g := p.guilds[id]; g != nil {
+		g.touched = time.Now()
+		p.recent.MoveToFront(g.place)
+		return g
+	}
+	snapshot, revision := p.load(id)
+	if snapshot == nil {
+		return nil
+	}
+	state := snapshot.GetState()
+	if state == nil {
+		state = &playerv1.GuildState{}
+	}
+	g := &guild{id: id, state: state, sequence: snapshot.GetSequence(), revision: revision, touched: time.Now()}
+	g.place = p.recent.PushFront(g)
+	p.guilds[id] = g
+	return g
+}
+
+// subscribe adds an edge to a guild: after a snapshot, or after the events it has missed.
+func (p *partition) subscribe(e *route.Edge, guildID uint64, after *uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.open() {
+		return
+	}
+	g := p.guild(guildID)
+	if g == nil {
+		return
+	}
+	g.forget(e)
+	switch {
+	case after == nil:
+		e.Snapshot(g.snapshot())
+		g.edges = append(g.edges, e)
+	case *after >= g.sequence:
+		g.edges = append(g.edges, e)
+	default:
+		p.catchUp(g, e, *after)
+	}
+}
+
+// unsubscribe takes an edge away from a guild.
+func (p *partition) unsubscribe(e *route.Edge, guildID uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g := p.guilds[guildID]; g != nil {
+		g.forget(e)
+	}
+}
+
+func (g *guild) forget(e *route.Edge) {
+	g.edges = slices.DeleteFunc(g.edges, func(other *route.Edge) bool { return other == e })
+	if g.replay != nil {
+		g.replay.forget(e)
+	}
+}
+
+// snapshot copies the state as it is now.
+func (g *guild) snapshot() *edgev1.Snapshot {
+	return &edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: proto.Clone(g.state).(*playerv1.GuildState)}
+}
+
+// dropQuiet lets guilds leave memory whose state stands in their checkpoint. The caller holds mu.
+func (p *partition) dropQuiet() {
+	for place := p.recent.Back(); place != nil; {
+		g := place.Value.(*guild)
+		if time.Since(g.touched) < quietAfter && p.recent.Len() <= quietGuilds {
+			return
+		}
+		place = place.Prev()
+		if _, dirty := p.dirty[g.id]; dirty || len(g.edges) > 0 || g.replay != nil {
+			continue
+		}
+		p.recent.Remove(g.place)
+		delete(p.guilds, g.id)
+	}
+}

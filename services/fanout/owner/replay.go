@@ -1,0 +1,123 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	"github.com/pona-realtime/pona/services/fanout/route"
+)
+
+// replayWithin bounds the reading of one guild's missed events; then edges get a snapshot instead.
+const replayWithin = 5 * time.Second
+
+// reading bounds the replays that one process reads at the same time.
+var reading = semaphore.NewWeighted(atOnce)
+
+// replay is one read of a guild's missed events, shared by all edges that ask meanwhile. Events
+// that come while it is read are kept in live, so that nothing falls between.
+type replay struct {
+	after   uint64 // what is read begins after this
+	upTo    uint64 // and ends with this
+	waiting []waiter
+	live    []*edgev1.Delivery // after upTo
+	bytes   int                // of live
+	limit   int
+}
+
+type waiter struct {
+	edge  *route.Edge
+	after uint64
+}
+
+// catchUp gives the edge the events after a sequence and then adds it to the guild. The caller
+// holds mu, and the guild has events after it.
+func (p *partition) catchUp(g *guild, e *route.Edge, after uint64) {
+	if r := g.replay; r != nil {
+		// What is being read may not reach back far enough; an edge so far behind is started over.
+		if after < r.after {
+			g.startOver(e)
+			return
+		}
+		r.waiting = append(r.waiting, waiter{e, after})
+		return
+	}
+	r := &replay{after: after, upTo: g.sequence, limit: p.maxReplay, waiting: []waiter{{e, after}}}
+	g.replay = r
+	p.replays.Go(func() {
+		events, err := p.history(g.id, r)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		g.replay = nil
+		if p.open() {
+			p.finish(g, r, events, err)
+		}
+	})
+}
+
+// history reads what the replay asks for.
+func (p *partition) history(guildID uint64, r *replay) ([]*edgev1.Delivery, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, replayWithin)
+	defer cancel()
+	if err := reading.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer reading.Release(1)
+	return p.events.History(ctx, guildID, r.after, r.upTo, r.limit)
+}
+
+// finish gives every edge that waits what it has missed, or a snapshot where that is not to be
+// had, and adds it to the guild. The caller holds mu.
+func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err error) {
+	if err == nil && r.bytes > r.limit {
+		err = errTooMuch
+	}
+	if err != nil {
+		p.log.Info("edges get a snapshot instead of what they missed", "guild", g.id, "edges", len(r.waiting), "reason", err)
+	}
+	for _, w := range r.waiting {
+		if err != nil {
+			g.startOver(w.edge)
+			continue
+		}
+		for _, missed := range [][]*edgev1.Delivery{events, r.live} {
+			for _, d := range missed {
+				if d.GetSequence() > w.after {
+					w.edge.Event(d)
+				}
+			}
+		}
+		g.edges = append(g.edges, w.edge)
+	}
+}
+
+// startOver tells the edge that events are missing, gives it the state instead, and adds it.
+func (g *guild) startOver(e *route.Edge) {
+	e.Reset(g.id)
+	e.Snapshot(g.snapshot())
+	g.edges = append(g.edges, e)
+}
+
+// follow keeps an event that came while older ones are read. Beyond the limit they are dropped, and
+// edges will get a snapshot.
+func (r *replay) follow(d *edgev1.Delivery) {
+	if r.bytes += len(d.GetEvent()); r.bytes > r.limit {
+		r.live = nil
+		return
+	}
+	r.live = append(r.live, d)
+}
+
+func (r *replay) forget(e *route.Edge) {
+	r.waiting = slices.DeleteFunc(r.waiting, func(w waiter) bool { return w.edge == e })
+}
+
+var (
+	errTooMuch      = errors.New("too much came while older events were read")
+	errForeignGuild = errors.New("it was published for another guild than it names")
+	errMisplaced    = errors.New("positions are not stored, and nothing else is sent beside the stream")
+)

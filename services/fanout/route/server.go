@@ -1,0 +1,176 @@
+// Package route brings events to edges: one queue and one gRPC stream for each.
+//
+// The stream's promises stand in proto/pona/edge/v1. A sender takes what has gathered while it was
+// sending, so an idle system adds no delay and a busy one sends few, large messages. A slow edge
+// holds up nobody: its queue is bounded, and what happens at the bound stands with Edge. Sizes are bytes.
+package route
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+)
+
+const (
+	maxEdgeID = 128     // bytes of an edge's id
+	maxGuilds = 500_000 // subscriptions of one edge; one more ends its stream
+)
+
+// Partitions are what events come from (package owner). Calls for one edge come from one goroutine.
+type Partitions interface {
+	// Attach tells the edge what is owned, now and whenever that changes, until Detach.
+	Attach(e *Edge)
+	Detach(e *Edge)
+	// Subscribe gives the edge a guild's snapshot, or the events after a sequence, and then every
+	// event of the guild. Where the guild is not owned, nothing happens.
+	Subscribe(e *Edge, guildID uint64, after *uint64)
+	Unsubscribe(e *Edge, guildID uint64)
+}
+
+// Server serves the Deliver half of EdgeService.
+type Server struct {
+	partitions Partitions
+	queueBytes int
+	log        *slog.Logger
+
+	mu      sync.Mutex
+	edges   map[*Edge]struct{}
+	closed  bool
+	streams sync.WaitGroup // the two goroutines of each stream
+}
+
+// NewServer makes a server that keeps at most queueBytes for an edge.
+func NewServer(partitions Partitions, queueBytes int, log *slog.Logger) *Server {
+	return &Server{partitions: partitions, queueBytes: queueBytes, log: log, edges: make(map[*Edge]struct{})}
+}
+
+var errStopping = status.Error(codes.Unavailable, "this fanout stops")
+
+// Close ends all streams with UNAVAILABLE after what waits for them, and takes no new ones. It
+// returns at once; Wait waits.
+func (s *Server) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for e := range s.edges {
+		e.end(errStopping)
+	}
+}
+
+// Wait returns when no goroutine of a stream runs any more, after Close and the gRPC server's stop.
+func (s *Server) Wait() { s.streams.Wait() }
+
+// Deliver serves one edge's stream; see EdgeService.
+func (s *Server) Deliver(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse]) error {
+	request, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	id := request.GetHello().GetEdgeId()
+	if request.GetHello() == nil {
+		return status.Error(codes.InvalidArgument, "hello: must be the first message")
+	}
+	if len(id) == 0 || len(id) > maxEdgeID {
+		return status.Errorf(codes.InvalidArgument, "hello.edge_id: %d bytes, must be 1 to %d", len(id), maxEdgeID)
+	}
+	e := newEdge(id, s.queueBytes)
+	if !s.enter(e) {
+		return errStopping
+	}
+	s.log.Info("edge connected", "edge", id)
+	err = s.serve(stream, e)
+	s.leave(e)
+	s.log.Info("edge gone", "edge", id, "reason", reasonOf(err))
+	return err
+}
+
+// serve runs the two directions until one ends. The other then ends with the stream's context; the
+// reader is the one that calls Partitions, so that calls for an edge never overlap.
+func (s *Server) serve(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse], e *Edge) error {
+	read, sent := make(chan error, 1), make(chan error, 1)
+	s.partitions.Attach(e)
+	s.streams.Go(func() { read <- s.read(stream, e) })
+	s.streams.Go(func() { sent <- send(stream, e) })
+	select {
+	case err := <-read:
+		return err
+	case err := <-sent:
+		return err
+	case <-e.over:
+		return e.reason()
+	}
+}
+
+// read takes what the edge says until it stops, and then undoes it.
+func (s *Server) read(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse], e *Edge) error {
+	guilds := make(map[uint64]struct{})
+	defer func() {
+		for guildID := range guilds {
+			s.partitions.Unsubscribe(e, guildID)
+		}
+		s.partitions.Detach(e)
+	}()
+	for {
+		request, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch message := request.GetMessage().(type) {
+		case *edgev1.DeliverRequest_Subscribe:
+			guildID := message.Subscribe.GetGuildId()
+			if guildID == 0 {
+				return status.Error(codes.InvalidArgument, "subscribe.guild_id: must not be 0")
+			}
+			if len(guilds) >= maxGuilds {
+				return status.Errorf(codes.ResourceExhausted, "subscribe: more than %d guilds", maxGuilds)
+			}
+			guilds[guildID] = struct{}{}
+			s.partitions.Subscribe(e, guildID, message.Subscribe.AfterSequence) //nolint:protogetter // unset and 0 differ
+		case *edgev1.DeliverRequest_Unsubscribe:
+			delete(guilds, message.Unsubscribe.GetGuildId())
+			s.partitions.Unsubscribe(e, message.Unsubscribe.GetGuildId())
+		case *edgev1.DeliverRequest_Ack:
+			// What is under way is bounded by gRPC's flow control; nothing waits for this.
+		case *edgev1.DeliverRequest_Hello:
+			return status.Error(codes.InvalidArgument, "hello: only the first message may be one")
+		default:
+			return status.Error(codes.InvalidArgument, "message: missing, or not known to this version")
+		}
+	}
+}
+
+func (s *Server) enter(e *Edge) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.edges[e] = struct{}{}
+	return true
+}
+
+// leave forgets an edge and takes nothing more for it.
+func (s *Server) leave(e *Edge) {
+	s.mu.Lock()
+	delete(s.edges, e)
+	s.mu.Unlock()
+	e.end(context.Canceled)
+}
+
+func reasonOf(err error) string {
+	if err == nil {
+		return "it closed the stream"
+	}
+	return status.Convert(err).Message()
+}

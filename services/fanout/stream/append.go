@@ -1,0 +1,65 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+)
+
+// ErrUnavailable means that the event may be stored or not, and should be appended again with the
+// same id when NATS is back.
+var ErrUnavailable = errors.New("the event stream does not answer")
+
+// TooLargeError refuses an event for its size.
+type TooLargeError struct {
+	Size, Limit int // bytes of the encoded event
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%d bytes, must be at most %d", e.Size, e.Limit)
+}
+
+// Encode gives the bytes under which an event is stored and sent on, or a *TooLargeError.
+func (s *Stream) Encode(ev *playerv1.Event) ([]byte, error) {
+	encoded, err := proto.Marshal(ev)
+	if err != nil {
+		return nil, err
+	}
+	if len(encoded) > s.maxEvent {
+		return nil, &TooLargeError{len(encoded), s.maxEvent}
+	}
+	return encoded, nil
+}
+
+// Append stores an event that has passed player.Validate, in the form that Encode gave it, and
+// waits until it is stored. An event whose id was stored within the dedup window is not stored
+// again: duplicate is true, and the sequence is the first one's. Errors are ErrUnavailable or ctx's.
+func (s *Stream) Append(ctx context.Context, ev *playerv1.Event, encoded []byte) (sequence uint64, duplicate bool, err error) {
+	if !s.nc.IsConnected() {
+		return 0, false, fmt.Errorf("%w: NATS is not connected", ErrUnavailable)
+	}
+	ack, err := s.js.PublishMsg(ctx, &nats.Msg{
+		Subject: incoming(ev),
+		Header:  nats.Header{jetstream.MsgIDHeader: {ev.GetEventId()}},
+		Data:    encoded,
+	}, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, false, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return ack.Sequence, ack.Duplicate, nil
+}
+
+// SendPosition sends a position to the partition's owner. It is not stored: where nobody listens,
+// it is lost, and the next one comes soon.
+func (s *Stream) SendPosition(ev *playerv1.Event, encoded []byte) error {
+	if err := s.nc.Publish(s.positionOf(ev.GetGuildId()), encoded); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}

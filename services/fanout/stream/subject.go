@@ -1,0 +1,56 @@
+package stream
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pona-realtime/pona/pkg/player"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+)
+
+// incoming is the subject that an event is published to.
+func incoming(ev *playerv1.Event) string {
+	return "player." + strconv.FormatUint(ev.GetGuildId(), 10) + "." + kind(ev)
+}
+
+// kind is the name of the event's field in the proto, such as track_started.
+func kind(ev *playerv1.Event) string {
+	m := ev.ProtoReflect()
+	if field := m.WhichOneof(m.Descriptor().Oneofs().ByName("kind")); field != nil {
+		return string(field.Name())
+	}
+	return "unknown"
+}
+
+// ofPartition matches the stored events of a partition.
+func ofPartition(partition uint32) string {
+	return "events." + strconv.FormatUint(uint64(partition), 10) + ".>"
+}
+
+// ofGuild matches the stored events of a guild.
+func (s *Stream) ofGuild(guildID uint64) string {
+	return "events." + strconv.FormatUint(uint64(player.Partition(guildID, s.partitions)), 10) + "." + strconv.FormatUint(guildID, 10) + ".*"
+}
+
+// positionsOf matches the positions of a partition's guilds.
+func positionsOf(partition uint32) string {
+	return "position." + strconv.FormatUint(uint64(partition), 10) + ".*"
+}
+
+// positionOf is the subject of a guild's positions.
+func (s *Stream) positionOf(guildID uint64) string {
+	return "position." + strconv.FormatUint(uint64(player.Partition(guildID, s.partitions)), 10) + "." + strconv.FormatUint(guildID, 10)
+}
+
+// guildOf reads the guild out of events.<partition>.<guild>.<kind> or position.<partition>.<guild>;
+// 0 where there is none.
+func guildOf(subject string) uint64 {
+	_, rest, _ := strings.Cut(subject, ".")
+	_, rest, _ = strings.Cut(rest, ".")
+	id, _, _ := strings.Cut(rest, ".")
+	guildID, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return guildID
+}
