@@ -151,12 +151,12 @@ func Delivery(guildID, sequence uint64, event *playerv1.Event) *edgev1.Delivery 
 	return &edgev1.Delivery{GuildId: guildID, Sequence: sequence, Event: encoded}
 }
 
-// Volume is an event that sets the volume to a number's text; Position one that sets the position.
+// Volume is an event that sets the volume to a number's text.
 func Volume(number string) *playerv1.Event {
 	return &playerv1.Event{Kind: &playerv1.Event_VolumeUpdated{VolumeUpdated: &playerv1.VolumeUpdated{Volume: number}}}
 }
 
-// Position is an event that sets the position.
+// Position is an event that sets the position to a number's text.
 func Position(number string) *playerv1.Event {
 	return &playerv1.Event{Kind: &playerv1.Event_PositionUpdated{PositionUpdated: &playerv1.PositionUpdated{Position: number}}}
 }
@@ -164,4 +164,14 @@ func Position(number string) *playerv1.Event {
 // Channel is an event that puts the bot into a voice channel, without which no player is shown.
 func Channel(id string) *playerv1.Event {
 	return &playerv1.Event{Kind: &playerv1.Event_ChannelUpdated{ChannelUpdated: &playerv1.ChannelUpdated{Channel: []byte(`"` + id + `"`)}}}
+}
+
+// Generic is an event that this build knows nothing of; args is a JSON array.
+func Generic(room, name, args string) *playerv1.Event {
+	return &playerv1.Event{Kind: &playerv1.Event_Generic{Generic: &playerv1.GenericEvent{Room: room, Name: name, Args: []byte(args)}}}
+}
+
+// Playing is the state of a guild whose bot plays in a voice channel at that volume.
+func Playing(volume string) *playerv1.GuildState {
+	return &playerv1.GuildState{Exists: true, VoiceChannel: []byte(`"5"`), Volume: volume}
 }
