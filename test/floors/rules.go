@@ -44,11 +44,12 @@ var rules = []row{
 	// Floor 3: fanout, in the order in which an event passes.
 	{"services/fanout/cmd/...", []string{"pkg/settings", "services/fanout/app"}},
 	{"services/fanout/app", append([]string{"services/fanout/..."}, ground...)},
-	{"services/fanout/ingest", append([]string{"services/fanout/stream", "services/fanout/owner", "services/fanout/route"}, ground...)},
-	{"services/fanout/stream", append([]string{"services/fanout/owner", "services/fanout/route"}, ground...)},
-	{"services/fanout/owner", append([]string{"services/fanout/route"}, ground...)},
-	{"services/fanout/route", ground},
-	{"services/fanout/commands", ground},
+	{"services/fanout/ingest", append([]string{"services/fanout/stream", "services/fanout/owner", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/stream", append([]string{"services/fanout/owner", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/owner", append([]string{"services/fanout/route", "services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/route", append([]string{"services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/commands", append([]string{"services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/fanouttest", ground}, // the peers of a fanout, for its tests
 
 	// Floor 3: edge, in the order in which an event passes.
 	{"services/edge/cmd/...", []string{"pkg/settings", "services/edge/app"}},

@@ -140,6 +140,9 @@ func (a *App) open(ctx context.Context, nc *nats.Conn) error {
 	if err := a.commands.Listen(nc); err != nil {
 		return err
 	}
+	if limit := events.MaxEventBytes(); limit < int(s.MaxEvent) {
+		a.log.Warn("the NATS server's max_payload allows only smaller events than max-event", "bytes", limit, "max-event", s.MaxEvent.String())
+	}
 	a.stream.Store(events)
 	return nil
 }

@@ -22,7 +22,7 @@ type Settings struct {
 	Retention    time.Duration  `default:"10m" group:"NATS" help:"Time events are kept, so that clients and edges can come back."`
 	RetentionMax settings.Bytes `default:"0" unit:"bytes, 0 for no bound" group:"NATS" help:"Most events kept; older ones go first."`
 	Dedup        time.Duration  `default:"2m" group:"NATS" help:"Time an event's id is remembered, so that it is stored once."`
-	MaxEvent     settings.Bytes `default:"6MiB" group:"NATS" help:"Largest event. The NATS server's max_payload must be larger."`
+	MaxEvent     settings.Bytes `default:"6MiB" group:"NATS" help:"Largest event; less where the NATS server's max_payload leaves no room for it."`
 	StoreTimeout time.Duration  `default:"5s" group:"NATS" help:"Time NATS has to store one event, before the bot is told to try again."`
 
 	LeaseTTL   time.Duration  `name:"lease-ttl" default:"3s" group:"Partitions" help:"Time without renewal after which a partition is another fanout's."`

@@ -24,6 +24,7 @@ type replay struct {
 	after   uint64 // what is read begins after this
 	upTo    uint64 // and ends with this
 	waiting []waiter
+	earlier []waiter           // who asked meanwhile for more than is read, and waits for the next read
 	live    []*edgev1.Delivery // after upTo
 	bytes   int                // of live
 	limit   int
@@ -37,24 +38,35 @@ type waiter struct {
 // catchUp gives the edge the events after a sequence and then adds it to the guild. The caller
 // holds mu, and the guild has events after it.
 func (p *partition) catchUp(g *guild, e *route.Edge, after uint64) {
-	if r := g.replay; r != nil {
-		// What is being read may not reach back far enough; an edge so far behind is started over.
-		if after < r.after {
-			g.startOver(e)
-			return
-		}
-		r.waiting = append(r.waiting, waiter{e, after})
-		return
+	w := waiter{e, after}
+	switch r := g.replay; {
+	case r == nil:
+		p.startReplay(g, []waiter{w})
+	case after >= r.after:
+		r.waiting = append(r.waiting, w)
+	default:
+		r.earlier = append(r.earlier, w)
 	}
-	r := &replay{after: after, upTo: g.sequence, limit: p.maxReplay, waiting: []waiter{{e, after}}}
+}
+
+// startReplay reads what these edges have missed, in the background. The caller holds mu.
+func (p *partition) startReplay(g *guild, waiting []waiter) {
+	r := &replay{after: waiting[0].after, upTo: g.sequence, waiting: waiting, limit: p.maxReplay}
+	for _, w := range waiting {
+		r.after = min(r.after, w.after)
+	}
 	g.replay = r
 	p.replays.Go(func() {
 		events, err := p.history(g.id, r)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		g.replay = nil
-		if p.open() {
-			p.finish(g, r, events, err)
+		if !p.open() {
+			return
+		}
+		p.finish(g, r, events, err)
+		if len(r.earlier) > 0 {
+			p.startReplay(g, r.earlier)
 		}
 	})
 }
@@ -113,7 +125,8 @@ func (r *replay) follow(d *edgev1.Delivery) {
 }
 
 func (r *replay) forget(e *route.Edge) {
-	r.waiting = slices.DeleteFunc(r.waiting, func(w waiter) bool { return w.edge == e })
+	is := func(w waiter) bool { return w.edge == e }
+	r.waiting, r.earlier = slices.DeleteFunc(r.waiting, is), slices.DeleteFunc(r.earlier, is)
 }
 
 var (

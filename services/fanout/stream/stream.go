@@ -55,10 +55,7 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if room := int(nc.MaxPayload()) - headerRoom; o.MaxEventBytes > room {
-		return nil, fmt.Errorf("%w: events of %d bytes are to be stored, but the NATS server's max_payload leaves room for %d", ErrSettings, o.MaxEventBytes, room)
-	}
-	s := &Stream{nc: nc, js: js, partitions: o.Partitions, maxEvent: o.MaxEventBytes}
+	s := &Stream{nc: nc, js: js, partitions: o.Partitions, maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
 	want := o.config()
 	s.stream, err = js.Stream(ctx, Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -82,7 +79,8 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 // Partitions is how many there are.
 func (s *Stream) Partitions() uint32 { return s.partitions }
 
-// MaxEventBytes bounds an encoded event.
+// MaxEventBytes bounds an encoded event: the option, or less where the server's max_payload does
+// not leave room for so much.
 func (s *Stream) MaxEventBytes() int { return s.maxEvent }
 
 func (o Options) config() jetstream.StreamConfig {

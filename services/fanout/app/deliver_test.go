@@ -1,0 +1,220 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+	"github.com/pona-realtime/pona/services/fanout/fanouttest"
+)
+
+const guild = 100000000000000001
+
+func TestEventReachesTheEdgeByteForByte(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge-1")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	if s := edge.AwaitSnapshot(guild); s.GetSequence() != 0 || s.GetState().GetExists() {
+		t.Errorf("a guild of which nothing is known has the snapshot %v", s)
+	}
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	ev := &playerv1.Event{EventId: "e1", GuildId: guild, PublishedAtNs: 5, Kind: &playerv1.Event_TrackStarted{TrackStarted: &playerv1.TrackStarted{
+		Track: []byte(fanouttest.Track), Queue: []byte("[" + fanouttest.Track + ", {\"b\":1,\"a\":2} ]"),
+	}}}
+	results := bot.Publish(ev, fanouttest.Position(guild, "1234.50"))
+	if results[0].GetSequence() == 0 || results[0].GetDuplicate() || results[1].GetSequence() != 0 {
+		t.Errorf("results %v", results)
+	}
+	got := edge.AwaitEvents(guild, 1)[0]
+	want, err := proto.Marshal(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.GetEvent(), want) || got.GetSequence() != results[0].GetSequence() || got.GetStoredAtNs() == 0 {
+		t.Errorf("delivered %v, want sequence %d of %q", got, results[0].GetSequence(), want)
+	}
+	edge.Await("the position", func(came []*edgev1.DeliverResponse) bool {
+		for _, r := range came {
+			for _, d := range r.GetBatch().GetDeliveries() {
+				var ev playerv1.Event
+				if d.GetSequence() == 0 && proto.Unmarshal(d.GetEvent(), &ev) == nil && ev.GetPositionUpdated().GetPosition() == "1234.50" {
+					return true
+				}
+			}
+		}
+		return false
+	})
+
+	late := fanouttest.NewEdge(t, f.GRPCAddr(), "edge-2")
+	late.AwaitOwned(8)
+	late.Subscribe(guild)
+	state := late.AwaitSnapshot(guild)
+	if string(state.GetState().GetCurrent()) != fanouttest.Track || state.GetState().GetPosition() != "1234.50" || state.GetSequence() != got.GetSequence() {
+		t.Errorf("snapshot %v", state)
+	}
+}
+
+func TestRetriedEventIsStoredAndDeliveredOnce(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge-1")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	edge.AwaitSnapshot(guild)
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	first := bot.Publish(fanouttest.Volume(guild, 1))[0]
+	again := bot.Publish(fanouttest.Volume(guild, 1), fanouttest.Volume(guild, 2))
+	if !again[0].GetDuplicate() || again[0].GetSequence() != first.GetSequence() || again[1].GetDuplicate() {
+		t.Errorf("first %v, again %v", first, again)
+	}
+	events := edge.AwaitEvents(guild, 2)
+	if sequences(events)[0] != first.GetSequence() || sequences(events)[1] != again[1].GetSequence() || len(events) != 2 {
+		t.Errorf("delivered %v", sequences(events))
+	}
+}
+
+func TestSnapshotIsFollowedByExactlyTheEventsAfterIt(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	const total = 600
+	var published sync.WaitGroup
+	published.Go(func() { publishNumbers(t, f.GRPCAddr(), guild, total) })
+	defer published.Wait()
+	for i := range 10 {
+		edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+		edge.AwaitOwned(8)
+		// Wait for some of them, so that the edges come at different moments.
+		probe := fanouttest.NewEdge(t, f.GRPCAddr(), "probe")
+		probe.AwaitOwned(8)
+		probe.Subscribe(guild)
+		probe.AwaitSnapshot(guild)
+		if i > 0 {
+			probe.AwaitEvents(guild, 5)
+		}
+		edge.Subscribe(guild)
+		snapshot := edge.AwaitSnapshot(guild)
+		t.Cleanup(func() {
+			next := number(t, snapshot.GetState().GetVolume())
+			edge.Await("the last event", func(came []*edgev1.DeliverResponse) bool {
+				return next+len(fanouttest.Events(came, guild)) >= total
+			})
+			for j, d := range fanouttest.Events(edge.Came(), guild) {
+				if got := volumeOf(t, d); got != next+1+j {
+					t.Errorf("after the snapshot of %d, event %d is number %d", next, j, got)
+				}
+			}
+		})
+		probe.Close()
+	}
+}
+
+func TestResumedEdgeGetsWhatItMissedAndNothingElse(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	var stored []uint64
+	for i := range 20 {
+		stored = append(stored, bot.Publish(fanouttest.Volume(guild, i+1), fanouttest.Volume(guild+1, i+1))[0].GetSequence())
+	}
+	var waiting sync.WaitGroup
+	for i := range 20 {
+		edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+		edge.AwaitOwned(8)
+		edge.Resume(guild, stored[i])
+		waiting.Go(func() {
+			edge.AwaitEvents(guild, 19-i+1)
+			if got := sequences(fanouttest.Events(edge.Came(), guild))[:19-i]; !slices.Equal(got, stored[i+1:]) {
+				t.Errorf("resumed after %d: %v, want %v", stored[i], got, stored[i+1:])
+			}
+			for _, r := range edge.Came() {
+				if r.GetSnapshot() != nil || r.GetReset_() != nil {
+					t.Errorf("resumed edge got %v", r)
+				}
+			}
+		})
+	}
+	bot.Publish(fanouttest.Volume(guild, 21))
+	waiting.Wait()
+}
+
+func TestResumeBeyondHistoryIsResetAndSnapshot(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	sequence := bot.Publish(fanouttest.Volume(guild, 1))[0].GetSequence()
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	probe := fanouttest.NewEdge(t, f.GRPCAddr(), "probe")
+	probe.AwaitOwned(8)
+	probe.Resume(guild, sequence-10) // of which the stream has never heard
+	if s := probe.AwaitSnapshot(guild); s.GetState().GetVolume() != "1" {
+		t.Errorf("snapshot %v", s)
+	}
+	resets := 0
+	for _, r := range probe.Came() {
+		if r.GetReset_().GetGuildId() == guild {
+			resets++
+		}
+		if r.GetSnapshot() != nil && resets == 0 {
+			t.Error("snapshot before reset")
+		}
+	}
+	if resets != 1 {
+		t.Errorf("%d resets", resets)
+	}
+}
+
+func TestNewestPositionWins(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	stream, err := bot.Client.PublishStream(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if err := stream.Send(&botv1.PublishStreamRequest{Events: []*playerv1.Event{fanouttest.Position(guild, []string{"1", "2", "3.0"}[i])}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The position is on its way beside the stream; ask until it has arrived.
+	for {
+		edge.Subscribe(guild)
+		if edge.AwaitSnapshot(guild).GetState().GetPosition() == "3.0" {
+			return
+		}
+	}
+}
+
+// publishNumbers publishes the volumes 1 to total, one after the other.
+func publishNumbers(t testing.TB, address string, guildID uint64, total int) {
+	bot := fanouttest.NewBot(t, address)
+	for i := range total {
+		if _, err := bot.Client.Publish(context.Background(), &botv1.PublishRequest{
+			Events: []*playerv1.Event{fanouttest.Volume(guildID, i+1)},
+		}); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}
+
+func sequences(events []*edgev1.Delivery) (all []uint64) {
+	for _, d := range events {
+		all = append(all, d.GetSequence())
+	}
+	return all
+}
