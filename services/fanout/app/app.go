@@ -66,6 +66,9 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		}
 	}
 	if err := a.listen(); err != nil {
+		if a.redis != nil {
+			_ = a.redis.client.Close() // it has not been used
+		}
 		return nil, err
 	}
 	a.build()
