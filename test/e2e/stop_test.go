@@ -38,7 +38,7 @@ func TestServicesStopOnSIGTERM(t *testing.T) {
 	}
 	t.Cleanup(redis.Stop)
 
-	fanout := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats", nats.URL())
+	fanout := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL())
 	line, _ := fanout.await(t, 0, "where it listens", fanoutLine.MatchString)
 	grpc := fanoutLine.FindStringSubmatch(line)[1]
 	edge := start(t, "edge", program(t, "edge"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
