@@ -34,6 +34,7 @@ type Edge struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced whenever something came
 	came    []*edgev1.DeliverResponse
+	listen  func(*edgev1.DeliverResponse) // nil for none
 	ended   error
 	end     chan struct{}
 }
@@ -63,13 +64,28 @@ func (e *Edge) read() {
 		} else {
 			e.came = append(e.came, response)
 		}
+		listen := e.listen
 		close(e.changed)
 		e.changed = make(chan struct{})
 		e.mu.Unlock()
+		if err == nil && listen != nil {
+			listen(response)
+		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// OnMessage calls listen with all that came and comes, one after the other. It is called before
+// anything that a test waits for has been sent.
+func (e *Edge) OnMessage(listen func(*edgev1.DeliverResponse)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, response := range e.came {
+		listen(response)
+	}
+	e.listen = listen
 }
 
 // Close ends the stream.

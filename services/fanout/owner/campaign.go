@@ -81,7 +81,12 @@ func (o *Owner) renew(ctx context.Context) {
 		return err
 	})
 	for _, t := range o.tenures() {
-		group.Go(func() error { return t.lease.renew(ctx) })
+		group.Go(func() error {
+			if err := t.lease.renew(ctx); err != nil && !lost(err) { // a lost one is ended by endLost
+				return err
+			}
+			return nil
+		})
 	}
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		o.log.Warn("renewing leases", "error", err)

@@ -57,7 +57,7 @@ func (s *Stream) History(ctx context.Context, guildID, after, upTo uint64, maxBy
 	if err != nil {
 		return nil, err
 	}
-	if info.State.FirstSeq > after+1 {
+	if first := info.State.FirstSeq; first > after+1 && first > max(info.Config.FirstSeq, 1) {
 		return nil, ErrHistoryGone
 	}
 	return events, nil
