@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -22,6 +23,10 @@ type fanout struct {
 	stopped chan error // gets what Run returned
 }
 
+// started counts the fanouts of each NATS server. Their ids follow from it, so that which one should
+// have which partition is the same in every run of a test.
+var started = make(map[string]int)
+
 // start runs a fanout until the end of the test, with settings changed by change.
 func start(t testing.TB, url string, change ...func(*app.Settings)) *fanout {
 	t.Helper()
@@ -29,6 +34,8 @@ func start(t testing.TB, url string, change ...func(*app.Settings)) *fanout {
 	if err != nil {
 		t.Fatal(err)
 	}
+	started[url]++
+	s.ID = fmt.Sprintf("fanout-%d", started[url])
 	for _, c := range change {
 		c(&s)
 	}

@@ -35,6 +35,7 @@ func runChild(url string) error {
 	if err != nil {
 		return err
 	}
+	s.ID = "child"
 	a, err := app.New(s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err

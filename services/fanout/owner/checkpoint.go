@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
@@ -19,11 +20,16 @@ import (
 // higher sequence is always right, whoever wrote it, because both fold the same events.
 const stateBucket = "FANOUT_STATE"
 
+// answerWithin bounds one request: what NATS has not answered by then, it has lost on the way up.
+const answerWithin = 2 * time.Second
+
 // checkpoints reads and writes stateBucket.
 type checkpoints struct{ bucket jetstream.KeyValue }
 
 // position reads how far a partition is complete: 0 at revision 0 when nobody has owned it.
 func (c *checkpoints) position(ctx context.Context, partition uint32) (sequence, revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	entry, err := c.bucket.Get(ctx, leaseKey(partition))
 	if gone(err) {
 		return 0, 0, nil
@@ -45,6 +51,8 @@ func (c *checkpoints) setPosition(ctx context.Context, partition uint32, sequenc
 
 // load reads a guild: an empty state at sequence and revision 0 when there is none.
 func (c *checkpoints) load(ctx context.Context, guildID uint64) (snapshot *edgev1.Snapshot, revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	snapshot = &edgev1.Snapshot{}
 	entry, err := c.bucket.Get(ctx, guildKey(guildID))
 	if gone(err) {
@@ -76,6 +84,8 @@ func (c *checkpoints) save(ctx context.Context, guildID, sequence uint64, encode
 }
 
 func (c *checkpoints) write(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	if revision == 0 {
 		return c.bucket.Create(ctx, key, value)
 	}

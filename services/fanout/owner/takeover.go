@@ -60,7 +60,9 @@ func (p *partition) restore(ctx context.Context) bool {
 func (p *partition) follow(ctx context.Context, caughtUp chan struct{}) {
 	var last uint64
 	if !p.insist(ctx, "asking for the partition's last event", func() (err error) {
-		last, err = p.events.Last(ctx, p.lease.partition)
+		asking, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		last, err = p.events.Last(asking, p.lease.partition)
 		return err
 	}) {
 		return
