@@ -103,6 +103,54 @@ func TestPublishStreamAnswersInOrderAndEndsWithTheFirstRefusal(t *testing.T) {
 	}
 }
 
+func TestFailureInTheMiddleStoresNothingBehindAHole(t *testing.T) {
+	nats := fanouttest.StartNATS(t)
+	f := startReady(t, nats.URL(), func(s *app.Settings) { s.StoreTimeout = time.Second })
+	stream, err := fanouttest.NewBot(t, f.GRPCAddr()).Client.PublishStream(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sending := make(chan int, 1) // gets how many were sent before the stream ended
+	go func() {
+		for n := 1; ; n++ {
+			var events []*playerv1.Event
+			for g := uint64(1); g <= 4; g++ {
+				events = append(events, fanouttest.Volume(g, 2*n-1), fanouttest.Volume(g, 2*n))
+			}
+			if stream.Send(&botv1.PublishStreamRequest{Events: events}) != nil {
+				sending <- n
+				return
+			}
+		}
+	}()
+	answered := 0
+	for ; err == nil; answered++ {
+		if answered == 50 {
+			nats.Stop()
+		}
+		_, err = stream.Recv()
+	}
+	answered--
+	if status.Code(err) != codes.Unavailable {
+		t.Fatalf("the stream ended with %v", err)
+	}
+	if sent := await(t, sending, "the sender"); sent <= answered {
+		t.Errorf("%d sent, %d answered: nothing was under way", sent, answered)
+	}
+	nats.Start()
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	for g := uint64(1); g <= 4; g++ {
+		edge.Resume(g, 0)
+		numbers := edge.AwaitEvents(g, 2*answered)
+		for i, d := range numbers {
+			if volumeOf(t, d) != i+1 {
+				t.Fatalf("guild %d: stored number %d is %d", g, i+1, volumeOf(t, d))
+			}
+		}
+	}
+}
+
 func TestNATSAwayIsUnavailableAndHealsByItself(t *testing.T) {
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL())

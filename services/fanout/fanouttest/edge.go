@@ -2,6 +2,8 @@ package fanouttest
 
 import (
 	"context"
+	"errors"
+	"io"
 	"math"
 	"sync"
 	"testing"
@@ -94,10 +96,10 @@ func (e *Edge) Close() {
 	<-e.end
 }
 
-// Send says something to the fanout.
+// Send says something to the fanout. When the stream has ended, AwaitEnd tells why.
 func (e *Edge) Send(request *edgev1.DeliverRequest) {
 	e.t.Helper()
-	if err := e.stream.Send(request); err != nil {
+	if err := e.stream.Send(request); err != nil && !errors.Is(err, io.EOF) {
 		e.t.Error(err)
 	}
 }

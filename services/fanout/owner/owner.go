@@ -32,7 +32,7 @@ import (
 type Log interface {
 	Partitions() uint32
 	Follow(ctx context.Context, partition uint32, after uint64, handle func(*edgev1.Delivery)) error
-	History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) ([]*edgev1.Delivery, error)
+	History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) (events []*edgev1.Delivery, whole bool, err error)
 	Last(ctx context.Context, partition uint32) (uint64, error)
 	Positions(partition uint32, handle func(guildID uint64, event []byte)) (stop func(), err error)
 }

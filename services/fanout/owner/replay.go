@@ -12,8 +12,9 @@ import (
 	"github.com/pona-realtime/pona/services/fanout/route"
 )
 
-// replayWithin bounds the reading of one guild's missed events; then edges get a snapshot instead.
-const replayWithin = 5 * time.Second
+// replayWithin bounds the reading of one guild's missed events, with NATS away in between or not;
+// then edges get a snapshot instead.
+const replayWithin = 30 * time.Second
 
 // reading bounds the replays that one process reads at the same time.
 var reading = semaphore.NewWeighted(atOnce)
@@ -72,14 +73,26 @@ func (p *partition) startReplay(g *guild, waiting []waiter) {
 }
 
 // history reads what the replay asks for.
-func (p *partition) history(guildID uint64, r *replay) ([]*edgev1.Delivery, error) {
+func (p *partition) history(guildID uint64, r *replay) (events []*edgev1.Delivery, err error) {
 	ctx, cancel := context.WithTimeout(p.ctx, replayWithin)
 	defer cancel()
 	if err := reading.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
 	defer reading.Release(1)
-	return p.events.History(ctx, guildID, r.after, r.upTo, r.limit)
+	whole := false
+	if !p.insist(ctx, "reading what edges have missed", func() (err error) {
+		asking, cancel := context.WithTimeout(ctx, 3*answerWithin)
+		defer cancel()
+		events, whole, err = p.events.History(asking, guildID, r.after, r.upTo, r.limit)
+		return err
+	}) {
+		return nil, ctx.Err()
+	}
+	if !whole {
+		return nil, errGone
+	}
+	return events, nil
 }
 
 // finish gives every edge that waits what it has missed, or a snapshot where that is not to be
@@ -130,6 +143,7 @@ func (r *replay) forget(e *route.Edge) {
 }
 
 var (
+	errGone         = errors.New("older events are no longer kept, or are too many")
 	errTooMuch      = errors.New("too much came while older events were read")
 	errForeignGuild = errors.New("it was published for another guild than it names")
 	errMisplaced    = errors.New("positions are not stored, and nothing else is sent beside the stream")

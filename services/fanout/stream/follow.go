@@ -12,9 +12,6 @@ import (
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
-// ErrHistoryGone means that events which were asked for are no longer kept, or are too many.
-var ErrHistoryGone = errors.New("events are no longer kept")
-
 const (
 	// consumerIdle is how long the server keeps a consumer whose reader has died.
 	consumerIdle = 30 * time.Second
@@ -33,34 +30,32 @@ func (s *Stream) Follow(ctx context.Context, partition uint32, after uint64, han
 }
 
 // History reads the events of a guild after one sequence up to and with another, at which the guild
-// has an event. It is ErrHistoryGone when some of them may be missing or they exceed maxBytes.
-func (s *Stream) History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) (events []*edgev1.Delivery, err error) {
+// has an event. It is not whole when some of them are no longer kept, or they exceed maxBytes.
+func (s *Stream) History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) (events []*edgev1.Delivery, whole bool, err error) {
 	size, done := 0, false
 	err = s.read(ctx, s.ofGuild(guildID), after, func(d *edgev1.Delivery) bool {
+		done = d.GetSequence() >= upTo
 		if d.GetSequence() <= upTo {
 			events = append(events, d)
 			size += len(d.GetEvent())
 		}
-		done = d.GetSequence() >= upTo
 		return !done && size <= maxBytes
 	})
 	switch {
 	case err != nil:
-		return nil, err
-	case !done && size > maxBytes:
-		return nil, ErrHistoryGone
+		return nil, false, err
+	case size > maxBytes:
+		return nil, false, nil
 	case !done:
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	}
 	// Asked last: what was there before the read may have gone in its course.
 	info, err := s.stream.Info(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if first := info.State.FirstSeq; first > after+1 && first > max(info.Config.FirstSeq, 1) {
-		return nil, ErrHistoryGone
-	}
-	return events, nil
+	first := info.State.FirstSeq
+	return events, first <= after+1 || first <= max(info.Config.FirstSeq, 1), nil
 }
 
 // Last is the sequence of the partition's last event, 0 when none is kept.

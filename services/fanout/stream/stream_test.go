@@ -1,0 +1,198 @@
+package stream_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/pona-realtime/pona/pkg/player"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+	"github.com/pona-realtime/pona/services/fanout/fanouttest"
+	"github.com/pona-realtime/pona/services/fanout/stream"
+)
+
+var options = stream.Options{
+	Partitions: 64, Replicas: 1, MaxAge: 10 * time.Minute, DedupWindow: 2 * time.Minute, MaxEventBytes: 1 << 20,
+}
+
+func open(t *testing.T, n *fanouttest.NATS, change func(*stream.Options)) (*stream.Stream, error) {
+	t.Helper()
+	o := options
+	if change != nil {
+		change(&o)
+	}
+	return stream.Open(t.Context(), n.Connect(), o)
+}
+
+func store(t *testing.T, s *stream.Stream, ev *playerv1.Event) uint64 {
+	t.Helper()
+	encoded, err := s.Encode(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sequence, _, err := s.Append(t.Context(), ev, encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sequence
+}
+
+// The edges compute partitions as player.Partition does; NATS is who decides.
+func TestPartitionIsWhatNATSMakesOfIt(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	s, err := open(t, n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(n.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := js.Stream(t.Context(), stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guilds := []uint64{1, 9, 10, 100000000000000001, 1<<64 - 1}
+	for range 200 {
+		guilds = append(guilds, rand.Uint64()|1)
+	}
+	for _, guild := range guilds {
+		msg, err := stored.GetMsg(t.Context(), store(t, s, fanouttest.Volume(guild, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Split(msg.Subject, ".")
+		if want := player.Partition(guild, 64); got[1] != text(want) || got[2] != text(guild) || got[3] != "volume_updated" {
+			t.Errorf("guild %d is in partition %d for us, and stored as %s", guild, want, msg.Subject)
+		}
+	}
+}
+
+func TestSequencesGoOnWhenTheStreamIsLost(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	s, err := open(t, n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := store(t, s, fanouttest.Volume(1, 1))
+	js, err := jetstream.New(n.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), stream.Name); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = open(t, n, nil); err != nil {
+		t.Fatal(err)
+	}
+	if after := store(t, s, fanouttest.Volume(1, 2)); after <= before {
+		t.Errorf("sequence %d after %d", after, before)
+	}
+}
+
+func TestStreamIsAdaptedOrRefused(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	if _, err := open(t, n, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(t, n, func(o *stream.Options) { o.MaxAge, o.MaxBytes, o.DedupWindow = time.Hour, 1<<30, time.Minute })
+	if err != nil {
+		t.Fatal(err)
+	}
+	store(t, s, fanouttest.Volume(1, 1))
+	js, err := jetstream.New(n.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := js.Stream(t.Context(), stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := stored.CachedInfo().Config; c.MaxAge != time.Hour || c.MaxBytes != 1<<30 || c.Duplicates != time.Minute {
+		t.Errorf("not adapted: %+v", c)
+	}
+	if _, err := open(t, n, func(o *stream.Options) { o.Partitions = 32 }); !errors.Is(err, stream.ErrSettings) {
+		t.Errorf("other partitions: %v", err)
+	}
+}
+
+func TestEventAboveTheLimitIsNamedWithBothSizes(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	s, err := open(t, n, func(o *stream.Options) { o.MaxEventBytes = 1 << 30 }) // more than max_payload
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.MaxEventBytes(), 8<<20-1<<10; got != want {
+		t.Errorf("limit %d, want %d", got, want)
+	}
+	ev := &playerv1.Event{EventId: "e", GuildId: 1, Kind: &playerv1.Event_TrackUpdated{TrackUpdated: &playerv1.TrackUpdated{Track: make([]byte, 8<<20)}}}
+	var tooLarge *stream.TooLargeError
+	if _, err := s.Encode(ev); !errors.As(err, &tooLarge) || tooLarge.Size <= 8<<20 || tooLarge.Limit != s.MaxEventBytes() {
+		t.Errorf("refused with %v", err)
+	}
+	ev.GetTrackUpdated().Track = make([]byte, s.MaxEventBytes()-100)
+	store(t, s, ev) // the largest that is let through is stored, too
+}
+
+func TestHistoryIsWholeOrGone(t *testing.T) {
+	s, err := open(t, fanouttest.StartNATS(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sequences []uint64
+	for i := range 10 {
+		sequences = append(sequences, store(t, s, fanouttest.Volume(1, i)))
+		store(t, s, fanouttest.Volume(2, i))
+	}
+	events, whole, err := s.History(t.Context(), 1, sequences[2], sequences[7], 1<<20)
+	if err != nil || !whole || len(events) != 5 {
+		t.Fatalf("%d events, whole %v, %v", len(events), whole, err)
+	}
+	for i, d := range events {
+		if d.GetSequence() != sequences[3+i] || d.GetGuildId() != 1 {
+			t.Errorf("event %d is %v", i, d)
+		}
+	}
+	if _, whole, err := s.History(t.Context(), 1, sequences[0], sequences[9], 30); err != nil || whole {
+		t.Errorf("above the bound: whole %v, %v", whole, err)
+	}
+}
+
+func TestFollowGoesOnAfterNATSWasAway(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	s, err := open(t, n, func(o *stream.Options) { o.Partitions = 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := store(t, s, fanouttest.Volume(1, 1))
+	came := make(chan *edgev1.Delivery, 10)
+	followed := make(chan error, 1)
+	go func() {
+		followed <- s.Follow(t.Context(), 0, first, func(d *edgev1.Delivery) { came <- d })
+	}()
+	second := store(t, s, fanouttest.Volume(2, 1))
+	if d := <-came; d.GetSequence() != second {
+		t.Fatalf("first came %v", d)
+	}
+	n.Stop()
+	n.Start()
+	var third uint64
+	for third == 0 {
+		ev := fanouttest.Volume(1, 2)
+		encoded, err := s.Encode(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if third, _, err = s.Append(t.Context(), ev, encoded); err != nil && !errors.Is(err, stream.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if d := <-came; d.GetSequence() != third {
+		t.Errorf("then came %v, want %d", d, third)
+	}
+}
