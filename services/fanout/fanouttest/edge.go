@@ -33,12 +33,13 @@ type Edge struct {
 	stream grpc.BidiStreamingClient[edgev1.DeliverRequest, edgev1.DeliverResponse]
 	cancel context.CancelFunc
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever something came
-	came    []*edgev1.DeliverResponse
-	listen  func(*edgev1.DeliverResponse) // nil for none
-	ended   error
-	end     chan struct{}
+	mu        sync.Mutex
+	changed   chan struct{} // closed and replaced whenever something came
+	came      []*edgev1.DeliverResponse
+	listen    func(*edgev1.DeliverResponse) // nil for none
+	forgetful bool
+	ended     error
+	end       chan struct{}
 }
 
 // NewEdge opens a stream and says hello.
@@ -63,7 +64,7 @@ func (e *Edge) read() {
 		e.mu.Lock()
 		if err != nil {
 			e.ended = err
-		} else {
+		} else if !e.forgetful {
 			e.came = append(e.came, response)
 		}
 		listen := e.listen
@@ -77,6 +78,13 @@ func (e *Edge) read() {
 			return
 		}
 	}
+}
+
+// Forget drops what came so far, and keeps nothing of what comes.
+func (e *Edge) Forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.came, e.forgetful = nil, true
 }
 
 // OnMessage calls listen with all that came and comes, one after the other. It is called before
