@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
@@ -100,6 +101,40 @@ func TestPublishStreamAnswersInOrderAndEndsWithTheFirstRefusal(t *testing.T) {
 	}
 	if _, err := stream.Recv(); status.Code(err) != codes.InvalidArgument || status.Convert(err).Message() != "events[0].event_id: 0 bytes, must be 1 to 128" {
 		t.Errorf("the stream ended with %v", err)
+	}
+}
+
+func TestWhatOthersPutIntoTheStreamIsCheckedToo(t *testing.T) {
+	nats := fanouttest.StartNATS(t)
+	f := startReady(t, nats.URL())
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	edge.AwaitSnapshot(guild)
+	nc := nats.Connect()
+	foreign, err := proto.Marshal(fanouttest.Volume(guild+1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := proto.Marshal(fanouttest.Volume(guild, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	position, err := proto.Marshal(fanouttest.Position(guild, "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := fmt.Sprintf("player.%d.volume_updated", uint64(guild))
+	for _, data := range [][]byte{[]byte("nonsense"), nil, foreign, position, good} {
+		if _, err := nc.Request(subject, data, fanouttest.Patience); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := nc.Request("player.nobody.volume_updated", good, fanouttest.Patience); err != nil {
+		t.Fatal(err)
+	}
+	if events := edge.AwaitEvents(guild, 1); volumeOf(t, events[0]) != 2 {
+		t.Errorf("delivered %v", events)
 	}
 }
 

@@ -102,7 +102,7 @@ func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err e
 		err = errTooMuch
 	}
 	if err != nil {
-		p.log.Info("edges get a snapshot instead of what they missed", "guild", g.id, "edges", len(r.waiting), "reason", err)
+		p.log.Debug("edges get a snapshot instead of what they missed", "guild", g.id, "edges", len(r.waiting), "reason", err)
 	}
 	for _, w := range r.waiting {
 		if err != nil {

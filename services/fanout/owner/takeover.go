@@ -2,11 +2,12 @@ package owner
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
@@ -17,24 +18,68 @@ func (p *partition) run(ctx context.Context, interval time.Duration, ready func(
 	if !p.restore(ctx) {
 		return
 	}
-	began := time.Now()
-	from := p.saved
-	caughtUp := make(chan struct{})
+	began, from := time.Now(), p.handled()
+	goal := &goal{reached: make(chan struct{})}
 	var group errgroup.Group
-	group.Go(func() error { p.follow(ctx, caughtUp); return nil })
-	select {
-	case <-caughtUp:
+	if p.aim(ctx, goal) {
+		group.Go(func() error { p.follow(ctx, goal); return nil })
+	}
+	if p.awaitGoal(ctx, goal) {
 		stop := p.listen(ctx)
 		defer stop()
 		ready()
 		p.log.Debug("took a partition over", "epoch", p.lease.epoch, "from", from, "took", time.Since(began))
-	case <-ctx.Done():
 	}
 	group.Go(func() error { p.keep(ctx, interval); return nil })
 	_ = group.Wait() // both only end with ctx
 	p.mu.Lock()      // a subscriber that found ctx alive has begun its replay by now; no other will
 	p.mu.Unlock()    //nolint:staticcheck // empty on purpose
 	p.replays.Wait()
+}
+
+// goal is the event with which a takeover is complete.
+type goal struct {
+	sequence atomic.Uint64
+	once     sync.Once
+	reached  chan struct{}
+}
+
+// check says that the events up to a sequence have been handled.
+func (g *goal) check(handled uint64) {
+	if handled >= g.sequence.Load() {
+		g.once.Do(func() { close(g.reached) })
+	}
+}
+
+// aim makes the partition's last event the goal. It is false when ctx ended first.
+func (p *partition) aim(ctx context.Context, g *goal) bool {
+	return p.insist(ctx, "asking for the partition's last event", func() error {
+		asking, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		last, err := p.events.Last(asking, p.lease.partition)
+		if err == nil {
+			g.sequence.Store(last)
+			g.check(p.handled())
+		}
+		return err
+	})
+}
+
+// awaitGoal waits until the goal is reached. It looks again from time to time where that is, for
+// the event may have been the last of its age. It is false when ctx ended first.
+func (p *partition) awaitGoal(ctx context.Context, g *goal) bool {
+	again := time.NewTicker(5 * time.Second)
+	defer again.Stop()
+	for {
+		select {
+		case <-g.reached:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-again.C:
+			p.aim(ctx, g)
+		}
+	}
 }
 
 // restore reads how far the checkpoints are complete, and writes it again, which fences whoever
@@ -55,32 +100,13 @@ func (p *partition) restore(ctx context.Context) bool {
 	})
 }
 
-// follow handles the partition's events until ctx ends, and closes caughtUp when those are handled
-// that were stored at its start.
-func (p *partition) follow(ctx context.Context, caughtUp chan struct{}) {
-	var last uint64
-	if !p.insist(ctx, "asking for the partition's last event", func() (err error) {
-		asking, cancel := context.WithTimeout(ctx, answerWithin)
-		defer cancel()
-		last, err = p.events.Last(asking, p.lease.partition)
-		return err
-	}) {
-		return
-	}
-	waiting := true
-	check := func() {
-		if waiting && p.handled() >= last {
-			waiting = false
-			close(caughtUp)
-		}
-	}
-	check()
+// follow handles the partition's events until ctx ends.
+func (p *partition) follow(ctx context.Context, g *goal) {
 	p.insist(ctx, "reading the partition's events", func() error {
-		err := p.events.Follow(ctx, p.lease.partition, p.handled(), func(d *edgev1.Delivery) {
+		return p.events.Follow(ctx, p.lease.partition, p.handled(), func(d *edgev1.Delivery) {
 			p.handle(d)
-			check()
+			g.check(p.handled())
 		})
-		return err
 	})
 }
 
@@ -110,88 +136,6 @@ func (p *partition) load(guildID uint64) (snapshot *edgev1.Snapshot, revision ui
 		return err
 	})
 	return snapshot, revision
-}
-
-// keep writes checkpoints until ctx ends.
-func (p *partition) keep(ctx context.Context, interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			p.checkpoint(ctx)
-		}
-	}
-}
-
-// checkpoint writes what has changed since the last one: its cost goes with the guilds that had
-// events, however many there are. Several events of a guild are one write.
-func (p *partition) checkpoint(ctx context.Context) {
-	p.flushing.Lock()
-	defer p.flushing.Unlock()
-	p.mu.Lock()
-	changed, upTo, saved := p.dirty, p.sequence, p.saved
-	if !p.lease.valid() || upTo == saved && len(changed) == 0 {
-		p.dropQuiet()
-		p.mu.Unlock()
-		return
-	}
-	p.dirty = make(map[uint64]*guild)
-	pages := make([]page, 0, len(changed))
-	for _, g := range changed {
-		encoded, err := proto.Marshal(&edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: g.state})
-		pages = append(pages, page{g, g.sequence, g.revision, encoded, err})
-	}
-	p.mu.Unlock()
-
-	err := p.write(ctx, pages)
-	revision := p.revision // written under flushing only
-	if err == nil && upTo > saved {
-		revision, err = p.checkpoints.setPosition(ctx, p.lease.partition, upTo, p.revision)
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, page := range pages {
-		page.guild.revision = page.revision
-		if page.err != nil {
-			p.dirty[page.guild.id] = page.guild
-		}
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			p.log.Warn("writing checkpoints", "guilds", len(pages), "error", err)
-		}
-		return
-	}
-	p.saved, p.revision = upTo, revision
-	p.dropQuiet()
-}
-
-// page is one guild's part of a checkpoint.
-type page struct {
-	guild              *guild
-	sequence, revision uint64
-	encoded            []byte
-	err                error
-}
-
-// write saves the pages, and leaves in each what became of it.
-func (p *partition) write(ctx context.Context, pages []page) error {
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i := range pages {
-		group.Go(func() error {
-			at := &pages[i]
-			if at.err == nil {
-				at.revision, at.err = p.checkpoints.save(ctx, at.guild.id, at.sequence, at.encoded, at.revision)
-			}
-			return at.err
-		})
-	}
-	return group.Wait()
 }
 
 // insist tries until it works, and says so at the first failure. It is false when ctx ended first.

@@ -1,0 +1,93 @@
+package owner
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
+
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+)
+
+// keep writes checkpoints until ctx ends.
+func (p *partition) keep(ctx context.Context, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.checkpoint(ctx)
+		}
+	}
+}
+
+// checkpoint writes what has changed since the last one: its cost goes with the guilds that had
+// events, however many there are. Several events of a guild are one write.
+func (p *partition) checkpoint(ctx context.Context) {
+	p.flushing.Lock()
+	defer p.flushing.Unlock()
+	p.mu.Lock()
+	changed, upTo, saved := p.dirty, p.sequence, p.saved
+	if !p.lease.valid() || upTo == saved && len(changed) == 0 {
+		p.dropQuiet()
+		p.mu.Unlock()
+		return
+	}
+	p.dirty = make(map[uint64]*guild)
+	pages := make([]page, 0, len(changed))
+	for _, g := range changed {
+		encoded, err := proto.Marshal(&edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: g.state})
+		pages = append(pages, page{g, g.sequence, g.revision, encoded, err})
+	}
+	p.mu.Unlock()
+
+	err := p.write(ctx, pages)
+	revision := p.revision // written under flushing only
+	if err == nil && upTo > saved {
+		revision, err = p.checkpoints.setPosition(ctx, p.lease.partition, upTo, p.revision)
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, page := range pages {
+		page.guild.revision = page.revision
+		if page.err != nil {
+			p.dirty[page.guild.id] = page.guild
+		}
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			p.log.Warn("writing checkpoints", "guilds", len(pages), "error", err)
+		}
+		return
+	}
+	p.saved, p.revision = upTo, revision
+	p.dropQuiet()
+}
+
+// page is one guild's part of a checkpoint.
+type page struct {
+	guild              *guild
+	sequence, revision uint64
+	encoded            []byte
+	err                error
+}
+
+// write saves the pages, and leaves in each what became of it.
+func (p *partition) write(ctx context.Context, pages []page) error {
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i := range pages {
+		group.Go(func() error {
+			at := &pages[i]
+			if at.err == nil {
+				at.revision, at.err = p.checkpoints.save(ctx, at.guild.id, at.sequence, at.encoded, at.revision)
+			}
+			return at.err
+		})
+	}
+	return group.Wait()
+}
