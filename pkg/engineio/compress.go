@@ -1,0 +1,82 @@
+package engineio
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+)
+
+// compressor is what gzip and zlib writers have in common.
+type compressor interface {
+	io.WriteCloser
+	Reset(io.Writer)
+}
+
+// compressors keeps idle writers by coding and level.
+var compressors sync.Map // compressorKey → *sync.Pool
+
+type compressorKey struct {
+	coding string
+	level  int
+}
+
+// compressAnswer encodes body as the client accepts, gzip before deflate (RFC 9110, § 12.5.3).
+func compressAnswer(h http.Header, r *http.Request, body []byte, level int) []byte {
+	h.Add("Vary", "Accept-Encoding")
+	coding := acceptedCoding(r.Header.Get("Accept-Encoding"))
+	if coding == "" {
+		return body
+	}
+	v, _ := compressors.LoadOrStore(compressorKey{coding, level}, new(sync.Pool))
+	pool := v.(*sync.Pool)
+	out := sliceWriter{make([]byte, 0, len(body)/2+64)}
+	c, _ := pool.Get().(compressor)
+	if c == nil {
+		c = newCompressor(coding, level)
+	}
+	c.Reset(&out)
+	_, _ = c.Write(body) // a sliceWriter takes everything
+	_ = c.Close()
+	pool.Put(c)
+	h.Set("Content-Encoding", coding)
+	return out.b
+}
+
+func newCompressor(coding string, level int) compressor {
+	if coding == "gzip" {
+		if w, err := gzip.NewWriterLevel(io.Discard, level); err == nil {
+			return w
+		}
+		return gzip.NewWriter(io.Discard)
+	}
+	if w, err := zlib.NewWriterLevel(io.Discard, level); err == nil {
+		return w
+	}
+	return zlib.NewWriter(io.Discard)
+}
+
+// acceptedCoding picks gzip or deflate from an Accept-Encoding header; "" means neither is accepted.
+func acceptedCoding(header string) string {
+	accepted := map[string]bool{}
+	for item := range strings.SplitSeq(header, ",") {
+		name, params, _ := strings.Cut(item, ";")
+		q := 1.0
+		if v, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			if parsed, err := strconv.ParseFloat(v, 64); err == nil {
+				q = parsed
+			}
+		}
+		accepted[strings.ToLower(strings.TrimSpace(name))] = q > 0
+	}
+	for _, coding := range []string{"gzip", "deflate"} {
+		if ok, named := accepted[coding]; ok || !named && accepted["*"] {
+			return coding
+		}
+	}
+	return ""
+}

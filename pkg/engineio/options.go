@@ -1,0 +1,99 @@
+package engineio
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Options tunes a Server; the zero value behaves like the reference server.
+type Options struct {
+	// Path is where requests are served, with or without a slash at its end; "" means "/engine.io/".
+	Path string
+	// PingInterval is the time between a pong and the next ping; 0 means 25s.
+	PingInterval time.Duration
+	// PingTimeout is how long a client may take to answer a ping; 0 means 20s.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long a WebSocket may take to complete an upgrade; 0 means 10s.
+	UpgradeTimeout time.Duration
+	// MaxPayload bounds a polling body or a WebSocket message, after decompression; 0 means 1e6.
+	MaxPayload int64
+	// MaxQueueBytes bounds what waits for one session that does not read; 0 means 16 MiB. At the bound
+	// the session is closed with ReasonSlowConsumer.
+	MaxQueueBytes int
+	// MaxQueueFrames bounds the number of frames that wait likewise; 0 means 8192.
+	MaxQueueFrames int
+	// MaxSessions bounds the sessions of this server; 0 means no bound. Further handshakes get 503.
+	MaxSessions int
+	// DisablePolling and DisableWebSocket switch a transport off (its name becomes unknown).
+	DisablePolling, DisableWebSocket bool
+	// DisableUpgrades keeps polling sessions on polling.
+	DisableUpgrades bool
+
+	// PerMessageDeflate offers RFC 7692 compression on WebSocket; nil means off.
+	PerMessageDeflate *PerMessageDeflate
+	// HTTPCompression compresses polling answers as the client accepts; nil means from 1024 bytes on.
+	HTTPCompression *HTTPCompression
+
+	// CORS answers preflights and names the origin in every answer; nil means no CORS.
+	CORS *CORS
+	// Cookie names the session's id in a cookie on the first polling answer; nil means none.
+	Cookie *http.Cookie
+	// AllowRequest decides over a handshake. Its error's text is shown to the client with code 4.
+	// It may block; nil allows all.
+	AllowRequest func(*http.Request) error
+	// InitialMessage is sent in the same answer as the handshake.
+	InitialMessage *Message
+	// GenerateID names a session; nil means 20 random characters. Its failure refuses the handshake
+	// with code 3.
+	GenerateID func(*http.Request) (string, error)
+	// InitialHeaders may add headers to the first answer of a session, Headers to every answer.
+	InitialHeaders, Headers func(http.Header, *http.Request)
+	// OnConnectionError hears of each refusal; nil means nobody does.
+	OnConnectionError func(*ConnectionError)
+}
+
+// PerMessageDeflate tunes WebSocket compression. A broadcast is compressed once, not once a session.
+type PerMessageDeflate struct {
+	Threshold int // messages below are sent as they are; 0 means 1024
+	Level     int // 1 (fast) to 9 (small); 0 means 6
+}
+
+func (d *PerMessageDeflate) threshold() int { return orDefault(d.Threshold, 1024) }
+
+func (d *PerMessageDeflate) level() int {
+	return min(max(orDefault(d.Level, 6), flate.BestSpeed), flate.BestCompression)
+}
+
+// HTTPCompression tunes gzip and deflate of polling answers.
+type HTTPCompression struct {
+	Disabled  bool
+	Threshold int // answers below are sent as they are; 0 means 1024
+	Level     int // 1 (fast) to 9 (small); 0 means 6
+}
+
+func (o Options) withDefaults() Options {
+	o.Path = orDefault(o.Path, "/engine.io/")
+	o.PingInterval = orDefault(o.PingInterval, 25*time.Second)
+	o.PingTimeout = orDefault(o.PingTimeout, 20*time.Second)
+	o.UpgradeTimeout = orDefault(o.UpgradeTimeout, 10*time.Second)
+	o.MaxPayload = orDefault(o.MaxPayload, 1e6)
+	o.MaxQueueBytes = orDefault(o.MaxQueueBytes, 16<<20)
+	o.MaxQueueFrames = orDefault(o.MaxQueueFrames, 8192)
+	if o.HTTPCompression == nil {
+		o.HTTPCompression = &HTTPCompression{}
+	}
+	if o.GenerateID == nil {
+		o.GenerateID = func(*http.Request) (string, error) { return NewID(), nil }
+	}
+	return o
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}

@@ -1,0 +1,98 @@
+package engineio
+
+// queue holds what could not be sent at once, for one session. It is guarded by its owner's lock.
+//
+// Bounds: Options.MaxQueueBytes and MaxQueueFrames. Past half of either, a frame with a conflation
+// key takes out older frames with that key; at the bound push refuses, and the owner closes the
+// session with ReasonSlowConsumer.
+type queue struct {
+	entries []entry
+	bytes   int
+}
+
+// entry is one frame, or one packet that is no message, or the unsent end of a frame.
+type entry struct {
+	frame  *Frame
+	packet PacketType // when frame and rest are nil
+	rest   []byte     // bytes of the current transport
+}
+
+func (e *entry) size() int {
+	if e.frame != nil {
+		return e.frame.size
+	}
+	return len(e.rest) + 1
+}
+
+// push appends a frame, part by part, and says whether it fitted.
+func (q *queue) push(f *Frame, opts *Options) bool {
+	if f.parts != nil {
+		for _, part := range f.parts {
+			if !q.push(part, opts) {
+				return false
+			}
+		}
+		return true
+	}
+	if f.conflate != "" && (q.bytes > opts.MaxQueueBytes/2 || len(q.entries) > opts.MaxQueueFrames/2) {
+		q.conflate(f.conflate)
+	}
+	// A lone frame may be larger than the bound: it has to travel somehow.
+	if len(q.entries) >= opts.MaxQueueFrames || q.bytes > 0 && q.bytes+f.size > opts.MaxQueueBytes {
+		return false
+	}
+	q.append(entry{frame: f})
+	return true
+}
+
+func (q *queue) append(e entry) {
+	q.entries = append(q.entries, e)
+	q.bytes += e.size()
+}
+
+// conflate takes out all frames with the key.
+func (q *queue) conflate(key string) {
+	kept := q.entries[:0]
+	for _, e := range q.entries {
+		if e.frame != nil && e.frame.conflate == key {
+			q.bytes -= e.size()
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(q.entries[len(kept):])
+	q.entries = kept
+}
+
+// take removes entries from the front, at least one if there is any, until they exceed limit bytes.
+func (q *queue) take(limit int) []entry {
+	n, bytes := 0, 0
+	for n < len(q.entries) && (n == 0 || bytes+q.entries[n].size() <= limit) {
+		bytes += q.entries[n].size()
+		n++
+	}
+	taken := q.entries[:n:n]
+	q.bytes -= bytes
+	q.entries = q.entries[n:]
+	if len(q.entries) == 0 {
+		q.entries = nil // an idle session keeps no buffer
+	}
+	return taken
+}
+
+func (q *queue) empty() bool { return len(q.entries) == 0 }
+
+// appendPolling appends the entries as a polling payload.
+func appendPolling(dst []byte, entries []entry) []byte {
+	for i := range entries {
+		if len(dst) > 0 {
+			dst = append(dst, separator)
+		}
+		if f := entries[i].frame; f != nil {
+			dst = append(dst, f.polling()...)
+		} else {
+			dst = append(dst, byte(entries[i].packet))
+		}
+	}
+	return dst
+}

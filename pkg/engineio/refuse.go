@@ -1,0 +1,73 @@
+package engineio
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// Code says why a request was refused, as the reference numbers it.
+type Code int
+
+// The codes of the reference.
+const (
+	CodeUnknownTransport           Code = 0
+	CodeUnknownSession             Code = 1
+	CodeBadHandshakeMethod         Code = 2
+	CodeBadRequest                 Code = 3
+	CodeForbidden                  Code = 4
+	CodeUnsupportedProtocolVersion Code = 5
+)
+
+var codeMessages = [...]string{"Transport unknown", "Session ID unknown", "Bad handshake method", "Bad request", "Forbidden", "Unsupported protocol version"}
+
+// ConnectionError is a refused request.
+type ConnectionError struct {
+	Request *http.Request
+	Code    Code
+	Message string
+	Context map[string]any // what was wrong, such as the unknown transport's name
+}
+
+func (e *ConnectionError) Error() string {
+	return "engineio: refused with code " + strconv.Itoa(int(e.Code)) + ": " + e.Message
+}
+
+func refusal(code Code, context ...any) *ConnectionError {
+	e := &ConnectionError{Code: code, Message: codeMessages[code]}
+	if len(context) == 2 {
+		e.Context = map[string]any{context[0].(string): context[1]}
+	}
+	return e
+}
+
+// refuse answers a request with e, as JSON, or as text to one that wants a WebSocket.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionError) {
+	e.Request = r
+	if s.opts.OnConnectionError != nil {
+		s.opts.OnConnectionError(e)
+	}
+	h := w.Header()
+	if isWebSocketRequest(r) {
+		h.Set("Connection", "close")
+		answer(w, http.StatusBadRequest, "text/html", e.Message)
+		return
+	}
+	status := http.StatusBadRequest
+	if e.Code == CodeForbidden {
+		status = http.StatusForbidden
+	}
+	answer(w, status, "application/json", `{"code":`+strconv.Itoa(int(e.Code))+`,"message":`+quoteJSON(e.Message)+`}`)
+}
+
+// answer writes a whole answer; an empty contentType sends none.
+func answer(w http.ResponseWriter, status int, contentType, body string) {
+	h := w.Header()
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	} else {
+		h["Content-Type"] = nil // net/http would guess one
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body)) // a peer that is gone ends with its connection
+}

@@ -1,0 +1,185 @@
+package engineio
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Server is an http.Handler that holds sessions. Its goroutines end with Close.
+type Server struct {
+	opts     Options
+	open     func(*Session) Receiver
+	upgrader websocket.Upgrader
+	beats    *beats
+	started  time.Time
+	done     chan struct{}
+	wg       sync.WaitGroup // drains, readers, closing receivers, the wheel
+
+	mu       sync.Mutex
+	sessions map[string]*Session
+	probing  map[*webSocket]struct{}
+	closed   bool
+}
+
+// NewServer returns a server that calls open for each new session, before anything of that session
+// is received. What open sends follows the handshake.
+func NewServer(opts Options, open func(*Session) Receiver) *Server {
+	s := &Server{
+		opts:     opts.withDefaults(),
+		open:     open,
+		started:  time.Now(),
+		done:     make(chan struct{}),
+		sessions: map[string]*Session{},
+		probing:  map[*webSocket]struct{}{},
+	}
+	s.upgrader = newUpgrader(&s.opts)
+	s.beats = newBeats(s)
+	s.wg.Go(func() { s.beats.run(s.done) })
+	return s
+}
+
+func (s *Server) elapsed() time.Duration { return time.Since(s.started) }
+
+// Len is the number of sessions.
+func (s *Server) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+func (s *Server) lookup(id string) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id]
+}
+
+func (s *Server) remove(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, session.id)
+}
+
+// Close discards all sessions, refuses new ones, and returns when no goroutine of the server is
+// left, or with ctx. It does not wait for receivers that block.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+	}
+	sessions := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	for ws := range s.probing {
+		ws.discard()
+	}
+	s.mu.Unlock()
+	for _, session := range sessions {
+		session.end(ReasonServerShuttingDown, ErrServerClosed, false)
+	}
+	released := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(released)
+	}()
+	select {
+	case <-released:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ServeHTTP serves one request under Options.Path.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(s.opts.Path, "/") {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	if s.opts.CORS != nil && s.opts.CORS.apply(w, r) {
+		return
+	}
+	h.Set("Cache-Control", "no-store")
+	if s.opts.Headers != nil {
+		s.opts.Headers(h, r)
+	}
+	q := r.URL.Query()
+	session, refused := s.verify(r, q)
+	switch {
+	case refused != nil:
+		s.refuse(w, r, refused)
+	case session == nil && isWebSocketRequest(r):
+		s.handshakeWebSocket(w, r, q)
+	case session == nil:
+		s.handshakePolling(w, r)
+	case isWebSocketRequest(r):
+		s.upgrade(w, r, session)
+	case r.Method == http.MethodGet:
+		session.servePoll(w, r)
+	case r.Method == http.MethodPost:
+		session.servePost(w, r)
+	default:
+		answer(w, http.StatusInternalServerError, "", "")
+	}
+}
+
+// verify checks what a request claims, in the reference's order, and finds its session.
+func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionError) {
+	transport, upgrade := q.Get("transport"), isWebSocketRequest(r)
+	if transport != "polling" && transport != "websocket" ||
+		transport == "polling" && s.opts.DisablePolling || transport == "websocket" && s.opts.DisableWebSocket {
+		return nil, refusal(CodeUnknownTransport, "transport", transport)
+	}
+	if origin := r.Header.Get("Origin"); !validHeaderValue(origin) {
+		r.Header.Del("Origin")
+		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN")
+	}
+	if id := q.Get("sid"); id != "" {
+		session := s.lookup(id)
+		if session == nil {
+			return nil, refusal(CodeUnknownSession, "sid", id)
+		}
+		if !upgrade && session.Transport() != transport {
+			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH")
+		}
+		if upgrade && q.Get("EIO") != "4" {
+			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH")
+		}
+		return session, nil
+	}
+	if r.Method != http.MethodGet {
+		return nil, refusal(CodeBadHandshakeMethod, "method", r.Method)
+	}
+	if transport == "websocket" && !upgrade {
+		return nil, refusal(CodeBadRequest, "name", "TRANSPORT_HANDSHAKE_ERROR")
+	}
+	if s.opts.AllowRequest != nil {
+		if err := s.opts.AllowRequest(r); err != nil {
+			refused := refusal(CodeForbidden)
+			refused.Message = err.Error()
+			return nil, refused
+		}
+	}
+	if q.Get("EIO") != "4" {
+		return nil, refusal(CodeUnsupportedProtocolVersion, "protocol", q.Get("EIO"))
+	}
+	return nil, nil
+}
+
+// validHeaderValue tells whether a value could stand in a header: no control characters.
+func validHeaderValue(v string) bool {
+	for i := range len(v) {
+		if v[i] < ' ' && v[i] != '\t' || v[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}

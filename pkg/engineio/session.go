@@ -1,0 +1,198 @@
+package engineio
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Receiver hears of one session. Its methods are never called at the same time for messages;
+// ReceiveClose comes once, may overlap the last ReceiveMessage, and runs in a goroutine of its own.
+type Receiver interface {
+	// ReceiveMessage gets one message; m.Data is valid only during the call. The session reads on
+	// when it returns: a receiver that is slow slows its client down.
+	ReceiveMessage(m Message)
+	// ReceiveClose is told why the session ended; err is the cause where there is one.
+	ReceiveClose(reason Reason, err error)
+}
+
+// Session is one client, on whichever transport it uses at the moment.
+type Session struct {
+	server   *Server
+	id       string
+	request  Request
+	receiver Receiver
+
+	ws atomic.Pointer[webSocket] // set once the session is on WebSocket
+
+	mu        sync.Mutex
+	state     sessionState
+	queue     queue      // what waits for the next poll
+	poll      *poll      // the GET that waits
+	posting   bool       // a POST is under way
+	upgrading *webSocket // a WebSocket that has probed
+
+	beat beat
+}
+
+type sessionState uint8
+
+const (
+	stateOpen    sessionState = iota
+	stateClosing              // a polling session that owes its client the last packets
+	stateClosed
+)
+
+// ID is the session's id, as in the client's `sid`.
+func (s *Session) ID() string { return s.id }
+
+// Request is what is known of the handshake.
+func (s *Session) Request() *Request { return &s.request }
+
+// Transport is "polling" or "websocket".
+func (s *Session) Transport() string {
+	if s.ws.Load() != nil {
+		return "websocket"
+	}
+	return "polling"
+}
+
+// Send sends a frame; it never blocks. Frames arrive in the order of the calls. After the session's
+// end it does nothing. A session whose client does not read is closed at the bounds of Options.
+func (s *Session) Send(f *Frame) { s.send(f, false) }
+
+// SendVolatile sends a frame if the transport can take it now, and drops it otherwise.
+func (s *Session) SendVolatile(f *Frame) { s.send(f, true) }
+
+func (s *Session) send(f *Frame, volatile bool) {
+	ws := s.ws.Load()
+	if ws == nil {
+		s.mu.Lock()
+		if ws = s.ws.Load(); ws == nil {
+			ok := s.sendPolling(f, volatile)
+			s.mu.Unlock()
+			if !ok {
+				s.end(ReasonSlowConsumer, errSlowConsumer, false)
+			}
+			return
+		}
+		s.mu.Unlock()
+	}
+	ws.send(f, volatile)
+}
+
+// sendPolling queues f for the poll; false when the queue is full. The lock is held.
+func (s *Session) sendPolling(f *Frame, volatile bool) bool {
+	if s.state != stateOpen || volatile && (s.poll == nil || !s.queue.empty()) {
+		return true
+	}
+	if !s.queue.push(f, &s.server.opts) {
+		return false
+	}
+	s.poll.release()
+	return true
+}
+
+// sendPacket sends a packet that is no message. The lock is held.
+func (s *Session) sendPacket(p PacketType) {
+	if ws := s.ws.Load(); ws != nil {
+		ws.sendPacket(p, "")
+		return
+	}
+	s.queue.append(entry{packet: p})
+	s.poll.release()
+}
+
+// receive takes one packet of the client and says whether the session goes on.
+func (s *Session) receive(p Packet) bool {
+	switch p.Type {
+	case PacketMessage:
+		if !s.heard(false) {
+			return false
+		}
+		s.receiver.ReceiveMessage(Message{Binary: p.Binary, Data: p.Data})
+	case PacketPong:
+		return s.heard(true)
+	case PacketClose:
+		s.end(ReasonTransportClose, nil, false)
+		return false
+	case PacketPing: // only the server pings (§ Heartbeat)
+		s.end(ReasonTransportError, errClientPing, false)
+		return false
+	}
+	return s.open()
+}
+
+func (s *Session) open() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateOpen
+}
+
+// Close ends the session: what was sent before still goes out, then the transport is closed.
+func (s *Session) Close() { s.end(ReasonForcedClose, nil, true) }
+
+// CloseTransport ends the session as a lost connection would, after what was sent before: a stock
+// client reconnects by itself.
+func (s *Session) CloseTransport(reason Reason) { s.end(reason, nil, true) }
+
+// end is the only way a session ends. With flush a polling client may fetch what waits for it.
+func (s *Session) end(reason Reason, err error, flush bool) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	ws, probing := s.ws.Load(), s.upgrading
+	s.upgrading = nil
+	if ws == nil && flush && s.poll == nil {
+		s.state = stateClosing
+		time.AfterFunc(closingPollWait, s.forget)
+	} else {
+		s.state = stateClosed
+		s.server.remove(s)
+	}
+	if ws == nil {
+		s.queueClose(reason, flush)
+	}
+	s.mu.Unlock()
+	s.server.beats.remove(s)
+	if probing != nil {
+		probing.close(0)
+	}
+	if ws != nil {
+		if reason == ReasonServerShuttingDown || reason == ReasonSlowConsumer {
+			ws.discard()
+		} else {
+			ws.close(0)
+		}
+	}
+	s.server.wg.Go(func() { s.receiver.ReceiveClose(reason, err) })
+}
+
+// closingPollWait is how long a closed polling session keeps its last packets (the reference's 30s).
+const closingPollWait = 30 * time.Second
+
+// queueClose leaves the last packet for the poll that waits or comes. The lock is held.
+func (s *Session) queueClose(reason Reason, flush bool) {
+	if !flush {
+		s.queue = queue{}
+	}
+	last := PacketClose
+	if reason == ReasonTransportClose { // the client's own wish: it needs no reminder
+		last = PacketNoop
+	}
+	s.queue.append(entry{packet: last})
+	s.poll.release()
+}
+
+// forget ends the wait for a last poll.
+func (s *Session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosing {
+		s.state = stateClosed
+		s.queue = queue{}
+		s.server.remove(s)
+	}
+}

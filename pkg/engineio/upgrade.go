@@ -1,0 +1,109 @@
+package engineio
+
+import (
+	"net/http"
+	"time"
+)
+
+// upgrade moves a polling session to a WebSocket (§ Upgrade):
+//
+//	client                server
+//	2probe ─────────────▶ 3probe; the waiting poll is released with 6
+//	5      ─────────────▶ the queue moves over; polling is refused from now on
+//
+// Anything else, or nothing within UpgradeTimeout, ends only the WebSocket.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, session *Session) {
+	ws, err := s.acceptWebSocket(w, r, w.Header().Clone())
+	if err != nil {
+		s.refuse(w, r, refusal(CodeBadRequest, "error", err))
+		return
+	}
+	s.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.probing[ws] = struct{}{}
+	}
+	s.mu.Unlock()
+	if closed {
+		ws.discard()
+		return
+	}
+	session.mu.Lock()
+	refused := session.state != stateOpen || session.upgrading != nil || session.ws.Load() != nil || s.opts.DisableUpgrades || r.URL.Query().Get("transport") != "websocket"
+	if !refused {
+		session.upgrading = ws
+	}
+	session.mu.Unlock()
+	s.wg.Go(func() {
+		if !refused && session.probe(ws) {
+			session.readWebSocket(ws)
+			return
+		}
+		s.forgetProbe(ws)
+		session.mu.Lock()
+		if session.upgrading == ws {
+			session.upgrading = nil
+		}
+		session.mu.Unlock()
+		ws.finish()
+	})
+}
+
+func (s *Server) forgetProbe(ws *webSocket) {
+	s.mu.Lock()
+	delete(s.probing, ws)
+	s.mu.Unlock()
+}
+
+// probe answers the client's probe and waits for its word; true when the session has moved.
+func (s *Session) probe(ws *webSocket) bool {
+	_ = ws.Conn.SetReadDeadline(time.Now().Add(s.server.opts.UpgradeTimeout))
+	probed, moved := false, false
+	_, _ = ws.read(func(p Packet) bool {
+		switch {
+		case p.Type == PacketPing && string(p.Data) == "probe" && !probed:
+			probed = true
+			ws.sendPacket(PacketPong, "probe")
+			s.mu.Lock()
+			if s.poll != nil && s.queue.empty() {
+				s.queue.append(entry{packet: PacketNoop})
+				s.poll.release()
+			}
+			s.mu.Unlock()
+			return true
+		case p.Type == PacketUpgrade: // also without a probe, as the reference does
+			moved = s.move(ws)
+		}
+		return false
+	})
+	return moved
+}
+
+// move makes ws the session's transport. What waits for a poll goes over it, before anything new.
+func (s *Session) move(ws *webSocket) bool {
+	s.server.forgetProbe(ws)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen || s.upgrading != ws {
+		return false
+	}
+	s.upgrading = nil
+	_ = ws.Conn.SetReadDeadline(time.Time{})
+	ws.mu.Lock()
+	ws.onFail = func(reason Reason, err error) { s.end(reason, err, false) }
+	for _, e := range s.queue.take(s.queue.bytes) {
+		if e.frame != nil || e.packet != PacketNoop {
+			ws.queue.append(e)
+		}
+	}
+	if !ws.queue.empty() {
+		ws.startDrain()
+	}
+	ws.mu.Unlock()
+	if s.poll != nil {
+		s.queue.append(entry{packet: PacketNoop})
+		s.poll.release()
+	}
+	s.ws.Store(ws)
+	return true
+}

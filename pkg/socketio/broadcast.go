@@ -1,0 +1,125 @@
+package socketio
+
+import (
+	"slices"
+)
+
+// Broadcast addresses sockets of one namespace; its methods return changed copies.
+type Broadcast struct {
+	nsp      *Namespace
+	rooms    []string // any of them; none means all sockets
+	except   []string
+	volatile bool
+}
+
+// To adds rooms: a socket in several gets an event once.
+func (b Broadcast) To(rooms ...string) Broadcast {
+	b.rooms = append(slices.Clip(b.rooms), rooms...)
+	return b
+}
+
+// In is To.
+func (b Broadcast) In(rooms ...string) Broadcast { return b.To(rooms...) }
+
+// Except leaves out the sockets in any of the rooms. A socket's id is a room of its own.
+func (b Broadcast) Except(rooms ...string) Broadcast {
+	b.except = append(slices.Clip(b.except), rooms...)
+	return b
+}
+
+// Local keeps the event on this node, where all sockets of this package are.
+func (b Broadcast) Local() Broadcast { return b }
+
+// Volatile drops the event for sockets whose transport cannot take it now.
+func (b Broadcast) Volatile() Broadcast {
+	b.volatile = true
+	return b
+}
+
+// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's.
+func (b Broadcast) Emit(event string, args ...any) error {
+	p, err := NewPacket(event, args...)
+	if err == nil {
+		b.Send(p)
+	}
+	return err
+}
+
+// Send sends a run of packets as one unit: encoded once, one write for each socket.
+func (b Broadcast) Send(packets ...*Packet) {
+	if len(packets) == 0 {
+		return
+	}
+	frame := join(b.nsp.name, packets)
+	b.nsp.mu.Lock()
+	defer b.nsp.mu.Unlock()
+	b.each(func(s *Socket) { s.write(frame, b.volatile) })
+}
+
+// each calls f for every addressed socket, once. The namespace's lock is held.
+func (b Broadcast) each(f func(*Socket)) {
+	switch {
+	case len(b.rooms) == 0:
+		for _, s := range b.nsp.sockets {
+			if !b.excluded(s) {
+				f(s)
+			}
+		}
+	case len(b.rooms) == 1:
+		for s := range b.nsp.rooms[b.rooms[0]] {
+			if !b.excluded(s) {
+				f(s)
+			}
+		}
+	default:
+		seen := map[*Socket]struct{}{}
+		for _, room := range b.rooms {
+			for s := range b.nsp.rooms[room] {
+				if _, again := seen[s]; !again && !b.excluded(s) {
+					seen[s] = struct{}{}
+					f(s)
+				}
+			}
+		}
+	}
+}
+
+func (b Broadcast) excluded(s *Socket) bool {
+	for _, room := range b.except {
+		if _, in := s.rooms[room]; in {
+			return true
+		}
+	}
+	return false
+}
+
+// sockets returns the addressed sockets.
+func (b Broadcast) sockets() (all []*Socket) {
+	b.nsp.mu.Lock()
+	defer b.nsp.mu.Unlock()
+	b.each(func(s *Socket) { all = append(all, s) })
+	return all
+}
+
+// SocketsJoin lets the addressed sockets join rooms.
+func (b Broadcast) SocketsJoin(rooms ...string) {
+	for _, s := range b.sockets() {
+		s.Join(rooms...)
+	}
+}
+
+// SocketsLeave lets the addressed sockets leave rooms.
+func (b Broadcast) SocketsLeave(rooms ...string) {
+	for _, s := range b.sockets() {
+		for _, room := range rooms {
+			s.Leave(room)
+		}
+	}
+}
+
+// DisconnectSockets disconnects the addressed sockets; see Socket.Disconnect.
+func (b Broadcast) DisconnectSockets(closeTransport bool) {
+	for _, s := range b.sockets() {
+		s.Disconnect(closeTransport)
+	}
+}

@@ -1,0 +1,288 @@
+package socketio
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
+)
+
+// connection is one client: an Engine.IO session and its sockets. It is the session's Receiver.
+type connection struct {
+	server  *Server
+	session *engineio.Session
+	timeout *time.Timer
+	partial *decoded // a binary packet whose attachments are on their way; used by the reader only
+
+	mu      sync.Mutex
+	sockets map[string]*Socket // by namespace, joining ones too
+	ended   bool
+	joins   sync.WaitGroup
+}
+
+func (s *Server) open(session *engineio.Session) engineio.Receiver {
+	c := &connection{server: s, session: session, sockets: map[string]*Socket{}}
+	c.timeout = time.AfterFunc(s.opts.ConnectTimeout, func() {
+		c.mu.Lock()
+		idle := len(c.sockets) == 0
+		c.mu.Unlock()
+		if idle {
+			session.Close()
+		}
+	})
+	return c
+}
+
+// ReceiveMessage takes a packet or an attachment. What breaks the protocol ends the connection.
+func (c *connection) ReceiveMessage(m engineio.Message) {
+	if err := c.receive(m); err != nil {
+		c.session.Close()
+	}
+}
+
+var errViolation = errors.New("socketio: protocol violation")
+
+func (c *connection) receive(m engineio.Message) error {
+	if m.Binary != (c.partial != nil) {
+		return errViolation
+	}
+	p := c.partial
+	if m.Binary {
+		p.attachments = append(p.attachments, bytes.Clone(m.Data))
+		p.missing--
+	} else {
+		var err error
+		if p, err = decode(m.Data); err != nil {
+			return err
+		}
+	}
+	c.partial = nil
+	if p.missing > 0 {
+		c.partial = p
+		return nil
+	}
+	if p.kind == typeConnect {
+		return c.connect(p)
+	}
+	c.mu.Lock()
+	s := c.sockets[p.nsp]
+	c.mu.Unlock()
+	if s == nil {
+		if p.kind == typeDisconnect || p.kind == typeAck || p.kind == typeBinaryAck {
+			return nil // crossed with our own disconnect
+		}
+		return errViolation
+	}
+	select {
+	case <-s.ready:
+	case <-s.ctx.Done():
+		return nil
+	}
+	switch p.kind {
+	case typeEvent, typeBinaryEvent:
+		return c.event(s, p)
+	case typeAck, typeBinaryAck:
+		return c.acknowledged(s, p)
+	case typeDisconnect:
+		c.forget(s)
+		s.end("client namespace disconnect")
+		return nil
+	}
+	return errViolation
+}
+
+func (c *connection) event(s *Socket, p *decoded) error {
+	args, err := p.list()
+	if err != nil {
+		return err
+	}
+	e := &Event{Socket: s, id: p.id, hasID: p.hasID}
+	if len(args) == 0 {
+		return errInvalidPayload
+	}
+	if args[0].json[0] == '"' {
+		err = args[0].Decode(&e.Name)
+	} else {
+		e.Name = string(args[0].json)
+	}
+	if err != nil || reserved[e.Name] || e.Name[:min(1, len(e.Name))] == "[" || strings.HasPrefix(e.Name, "{") {
+		return errInvalidPayload
+	}
+	e.Args = args[1:]
+	s.mu.Lock()
+	middleware, listeners := s.middleware, append(s.anyListeners[:len(s.anyListeners):len(s.anyListeners)], s.listeners[e.Name]...)
+	s.mu.Unlock()
+	ok := c.server.guard(func() {
+		for _, f := range middleware {
+			if f(e) != nil {
+				return
+			}
+		}
+		for _, f := range listeners {
+			f(e)
+		}
+	})
+	if !ok {
+		s.Disconnect(false)
+	}
+	return nil
+}
+
+func (c *connection) acknowledged(s *Socket, p *decoded) error {
+	if !p.hasID {
+		return nil
+	}
+	args, err := p.list()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	waiting := s.acks[p.id]
+	delete(s.acks, p.id)
+	s.mu.Unlock()
+	if waiting != nil {
+		waiting <- args
+	}
+	return nil
+}
+
+// connect begins a client's way into a namespace (§ Connection to a namespace).
+func (c *connection) connect(p *decoded) error {
+	auth := p.data
+	if auth == nil {
+		auth = json.RawMessage("{}")
+	}
+	name, _, _ := strings.Cut(p.nsp, "?")
+	nsp := c.server.enter(name, auth)
+	if nsp == nil {
+		c.session.Send(plain(typeConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Socket{id: engineio.NewID(), nsp: nsp, conn: c, ctx: ctx, cancel: cancel, ready: make(chan struct{}), rooms: map[string]struct{}{},
+		handshake: Handshake{Auth: auth, Issued: time.Now(), request: c.session.Request()}}
+	c.mu.Lock()
+	refused := c.ended || c.sockets[name] != nil || len(c.sockets) >= c.server.opts.MaxNamespaces
+	if !refused {
+		c.sockets[name] = s
+		c.joins.Add(1)
+	}
+	c.mu.Unlock()
+	if refused {
+		cancel()
+		c.server.collect(nsp)
+		return errViolation
+	}
+	c.timeout.Stop()
+	go func() {
+		defer c.joins.Done()
+		defer close(s.ready)
+		c.admit(s)
+	}()
+	return nil
+}
+
+// admit runs the middleware and, if it agrees, lets the socket in.
+func (c *connection) admit(s *Socket) {
+	middleware, listeners := s.nsp.handlers.snapshot()
+	if s.nsp.parent != nil {
+		m, l := s.nsp.parent.snapshot()
+		middleware, listeners = append(m, middleware...), append(l, listeners...)
+	}
+	err := errors.New("internal server error") // a middleware that panics refuses
+	c.server.guard(func() {
+		for _, f := range middleware {
+			if refused := f(s); refused != nil {
+				err = refused
+				return
+			}
+		}
+		err = nil
+	})
+	if err != nil {
+		if s.ctx.Err() == nil {
+			c.session.Send(plain(typeConnectError, s.nsp.name, connectErrorData(err)))
+		}
+		c.forget(s)
+		s.end("")
+		return
+	}
+	if !s.nsp.add(s) {
+		return
+	}
+	s.mu.Lock()
+	s.joined = true
+	ended := s.ended
+	s.mu.Unlock()
+	if ended {
+		return
+	}
+	s.send(plain(typeConnect, s.nsp.name, []byte(`{"sid":"`+s.id+`"}`)), false)
+	if !c.server.guard(func() {
+		for _, f := range listeners {
+			f(s)
+		}
+	}) {
+		s.Disconnect(false)
+	}
+}
+
+func connectErrorData(err error) []byte {
+	refusal := &ConnectError{Message: err.Error()}
+	errors.As(err, &refusal)
+	body := map[string]any{"message": refusal.Message}
+	if refusal.Data != nil {
+		body["data"] = refusal.Data
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return []byte(`{"message":"internal server error"}`)
+	}
+	return data
+}
+
+// forget takes a socket out of the connection.
+func (c *connection) forget(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sockets[s.nsp.name] == s {
+		delete(c.sockets, s.nsp.name)
+	}
+}
+
+func (c *connection) takeAll() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*Socket, 0, len(c.sockets))
+	for _, s := range c.sockets {
+		all = append(all, s)
+	}
+	clear(c.sockets)
+	return all
+}
+
+// disconnectAll says goodbye in each namespace and closes the connection.
+func (c *connection) disconnectAll() {
+	for _, s := range c.takeAll() {
+		s.send(plain(typeDisconnect, s.nsp.name, nil), false)
+		s.end("server namespace disconnect")
+	}
+	c.session.Close()
+}
+
+// ReceiveClose ends all sockets, and waits for joins under way: their context has ended.
+func (c *connection) ReceiveClose(reason engineio.Reason, _ error) {
+	c.timeout.Stop()
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	for _, s := range c.takeAll() {
+		s.end(string(reason))
+	}
+	c.joins.Wait()
+}

@@ -1,0 +1,145 @@
+package socketio
+
+import (
+	"sync"
+)
+
+// Namespace is one channel of a server's connections, with sockets and rooms of its own.
+//
+// One lock orders joining, leaving and broadcasting: a broadcast reaches exactly the sockets that
+// are in its rooms when it is called. Writing to a socket never blocks, so the lock is never held
+// for a client.
+type Namespace struct {
+	server   *Server
+	name     string
+	parent   *ParentNamespace // nil when static
+	handlers handlers
+
+	mu      sync.Mutex
+	sockets map[string]*Socket
+	rooms   map[string]map[*Socket]struct{}
+	pending int // joins under way; guarded by Server.mu
+}
+
+// handlers are middleware and listeners; they are registered before clients come.
+type handlers struct {
+	mu         sync.RWMutex
+	middleware []func(*Socket) error
+	connection []func(*Socket)
+}
+
+// Use adds middleware: it runs before a socket joins, in a goroutine of its own, and may block; the
+// socket's Context ends when its client goes. Its error refuses the socket with connect_error.
+func (h *handlers) Use(f func(*Socket) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.middleware = append(h.middleware, f)
+}
+
+// OnConnection adds a listener for sockets that joined. No event of the socket is handled before
+// it returns.
+func (h *handlers) OnConnection(f func(*Socket)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connection = append(h.connection, f)
+}
+
+func (h *handlers) snapshot() ([]func(*Socket) error, []func(*Socket)) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.middleware[:len(h.middleware):len(h.middleware)], h.connection[:len(h.connection):len(h.connection)]
+}
+
+func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
+	return &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}, rooms: map[string]map[*Socket]struct{}{}}
+}
+
+// Name is the namespace's name, such as "/" or "/guild/1".
+func (n *Namespace) Name() string { return n.name }
+
+// Use adds middleware; see ParentNamespace.Use for its rules.
+func (n *Namespace) Use(f func(*Socket) error) { n.handlers.Use(f) }
+
+// OnConnection adds a listener for sockets that joined.
+func (n *Namespace) OnConnection(f func(*Socket)) { n.handlers.OnConnection(f) }
+
+// Sockets returns the sockets that have joined, in no order.
+func (n *Namespace) Sockets() []*Socket {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]*Socket, 0, len(n.sockets))
+	for _, s := range n.sockets {
+		all = append(all, s)
+	}
+	return all
+}
+
+// Socket returns the socket with the id, or nil.
+func (n *Namespace) Socket(id string) *Socket {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sockets[id]
+}
+
+// Emit sends an event to every socket.
+func (n *Namespace) Emit(event string, args ...any) error {
+	return Broadcast{nsp: n}.Emit(event, args...)
+}
+
+// To addresses the sockets in any of the rooms.
+func (n *Namespace) To(rooms ...string) Broadcast { return Broadcast{nsp: n}.To(rooms...) }
+
+// In is To.
+func (n *Namespace) In(rooms ...string) Broadcast { return n.To(rooms...) }
+
+// Except addresses all sockets but those in any of the rooms.
+func (n *Namespace) Except(rooms ...string) Broadcast { return Broadcast{nsp: n}.Except(rooms...) }
+
+// Volatile addresses all sockets that can take an event now.
+func (n *Namespace) Volatile() Broadcast { return Broadcast{nsp: n}.Volatile() }
+
+// add lets an accepted socket in; false when its client is gone.
+func (n *Namespace) add(s *Socket) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.gone {
+		return false
+	}
+	n.sockets[s.id] = s
+	n.join(s, s.id)
+	return true
+}
+
+// join is called with the lock held.
+func (n *Namespace) join(s *Socket, room string) {
+	members := n.rooms[room]
+	if members == nil {
+		members = map[*Socket]struct{}{}
+		n.rooms[room] = members
+	}
+	members[s] = struct{}{}
+	s.rooms[room] = struct{}{}
+}
+
+// leave is called with the lock held.
+func (n *Namespace) leave(s *Socket, room string) {
+	delete(s.rooms, room)
+	if members := n.rooms[room]; members != nil {
+		delete(members, s)
+		if len(members) == 0 {
+			delete(n.rooms, room)
+		}
+	}
+}
+
+// remove takes a socket out of everything, for good.
+func (n *Namespace) remove(s *Socket) {
+	n.mu.Lock()
+	s.gone = true
+	for room := range s.rooms {
+		n.leave(s, room)
+	}
+	delete(n.sockets, s.id)
+	n.mu.Unlock()
+	n.server.collect(n)
+}

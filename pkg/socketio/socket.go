@@ -1,0 +1,284 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
+)
+
+// Socket is one client in one namespace.
+type Socket struct {
+	id        string
+	nsp       *Namespace
+	conn      *connection
+	handshake Handshake
+	ctx       context.Context
+	cancel    context.CancelFunc
+	ready     chan struct{} // closed when the connection listeners have returned, or it was refused
+
+	// Guarded by the namespace's lock.
+	rooms map[string]struct{}
+	gone  bool
+
+	mu            sync.Mutex
+	data          any
+	listeners     map[string][]func(*Event)
+	anyListeners  []func(*Event)
+	middleware    []func(*Event) error
+	disconnecting []func(string)
+	disconnect    []func(string)
+	acks          map[uint64]chan Args
+	nextAck       uint64
+	joined        bool
+	ended         bool
+}
+
+// Handshake is how the client came into the namespace.
+type Handshake struct {
+	// Auth is the payload of CONNECT, a JSON object; {} when there was none.
+	Auth json.RawMessage
+	// Issued is when CONNECT came.
+	Issued time.Time
+
+	request *engineio.Request
+}
+
+// Headers are those of the connection's first request. The caller owns the map.
+func (h *Handshake) Headers() http.Header { return h.request.Header() }
+
+// Query holds the first request's parameters as plain strings.
+func (h *Handshake) Query() map[string]string { return h.request.Query() }
+
+// URL is the first request's path and query.
+func (h *Handshake) URL() string { return h.request.URL }
+
+// Secure tells whether the first request came over TLS.
+func (h *Handshake) Secure() bool { return h.request.Secure }
+
+// Address is the peer's IP address.
+func (h *Handshake) Address() string {
+	host, _, err := net.SplitHostPort(h.request.RemoteAddr)
+	if err != nil {
+		return h.request.RemoteAddr
+	}
+	return host
+}
+
+// ID is the socket's id, 20 characters.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace is where the socket is.
+func (s *Socket) Namespace() *Namespace { return s.nsp }
+
+// Context ends when the socket is disconnected or its CONNECT refused.
+func (s *Socket) Context() context.Context { return s.ctx }
+
+// Handshake is how the client came.
+func (s *Socket) Handshake() *Handshake { return &s.handshake }
+
+// SetData keeps a value with the socket.
+func (s *Socket) SetData(v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.data = v
+}
+
+// Data is the value kept with SetData, or nil.
+func (s *Socket) Data() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data
+}
+
+// On adds a listener for an event. A client's events are handled one after another: a listener that
+// waits holds up its client, and nobody else.
+func (s *Socket) On(event string, f func(*Event)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listeners == nil {
+		s.listeners = map[string][]func(*Event){}
+	}
+	s.listeners[event] = append(s.listeners[event], f)
+}
+
+// OnAny adds a listener for every event; it runs before those of On.
+func (s *Socket) OnAny(f func(*Event)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.anyListeners = append(s.anyListeners, f)
+}
+
+// Use adds middleware for the socket's events: it may rewrite one; an error drops it.
+func (s *Socket) Use(f func(*Event) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.middleware = append(s.middleware, f)
+}
+
+// OnDisconnecting adds a listener that still sees the socket's rooms.
+func (s *Socket) OnDisconnecting(f func(reason string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disconnecting = append(s.disconnecting, f)
+}
+
+// OnDisconnect adds a listener for the socket's end.
+func (s *Socket) OnDisconnect(f func(reason string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disconnect = append(s.disconnect, f)
+}
+
+// Emit sends an event; errors are NewPacket's.
+func (s *Socket) Emit(event string, args ...any) error {
+	p, err := NewPacket(event, args...)
+	if err == nil {
+		s.Send(p)
+	}
+	return err
+}
+
+// Send sends a run of packets as one unit.
+func (s *Socket) Send(packets ...*Packet) {
+	if len(packets) > 0 {
+		s.send(join(s.nsp.name, packets), false)
+	}
+}
+
+// maxPendingAcks bounds the acknowledgements one socket can owe.
+const maxPendingAcks = 1024
+
+// EmitWithAck sends an event and waits for the client's acknowledgement, for ctx, or for the
+// socket's end.
+func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	if reserved[event] {
+		return nil, fmt.Errorf("socketio: the event name %q is reserved", event)
+	}
+	answer := make(chan Args, 1)
+	s.mu.Lock()
+	if len(s.acks) >= maxPendingAcks {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("socketio: %d acknowledgements are pending", maxPendingAcks)
+	}
+	id := s.nextAck
+	s.nextAck++
+	if s.acks == nil {
+		s.acks = map[uint64]chan Args{}
+	}
+	s.acks[id] = answer
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.acks, id)
+		s.mu.Unlock()
+	}()
+	messages, err := encode(typeEvent, s.nsp.name, &id, append([]any{event}, args...))
+	if err != nil {
+		return nil, err
+	}
+	s.send(engineio.NewFrame(messages...), false)
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("operation has timed out: %w", ctx.Err())
+	case <-s.ctx.Done():
+		return nil, fmt.Errorf("socketio: the socket has been disconnected")
+	}
+}
+
+// send writes a frame unless the socket has ended.
+func (s *Socket) send(f *engineio.Frame, volatile bool) {
+	if s.ctx.Err() == nil {
+		s.write(f, volatile)
+	}
+}
+
+func (s *Socket) write(f *engineio.Frame, volatile bool) {
+	if volatile {
+		s.conn.session.SendVolatile(f)
+	} else {
+		s.conn.session.Send(f)
+	}
+}
+
+// Join puts the socket into rooms; it is in when Join returns. After its end it does nothing.
+func (s *Socket) Join(rooms ...string) {
+	s.nsp.mu.Lock()
+	defer s.nsp.mu.Unlock()
+	if s.gone {
+		return
+	}
+	for _, room := range rooms {
+		s.nsp.join(s, room)
+	}
+}
+
+// Leave takes the socket out of a room.
+func (s *Socket) Leave(room string) {
+	s.nsp.mu.Lock()
+	defer s.nsp.mu.Unlock()
+	s.nsp.leave(s, room)
+}
+
+// Rooms are the rooms the socket is in, its id among them, in no order.
+func (s *Socket) Rooms() []string {
+	s.nsp.mu.Lock()
+	defer s.nsp.mu.Unlock()
+	rooms := make([]string, 0, len(s.rooms))
+	for room := range s.rooms {
+		rooms = append(rooms, room)
+	}
+	return rooms
+}
+
+// To addresses the sockets in any of the rooms, without this one.
+func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
+
+// Broadcast addresses all other sockets of the namespace.
+func (s *Socket) Broadcast() Broadcast { return Broadcast{nsp: s.nsp}.Except(s.id) }
+
+// Connected tells whether the socket is in its namespace.
+func (s *Socket) Connected() bool { return s.ctx.Err() == nil }
+
+// Disconnect takes the socket out of its namespace, with a packet that keeps stock clients from
+// coming back by themselves; with closeTransport the whole connection.
+func (s *Socket) Disconnect(closeTransport bool) {
+	if closeTransport {
+		s.conn.disconnectAll()
+		return
+	}
+	s.send(plain(typeDisconnect, s.nsp.name, nil), false)
+	s.conn.forget(s)
+	s.end("server namespace disconnect")
+}
+
+// end runs the socket's last listeners, once.
+func (s *Socket) end(reason string) {
+	s.mu.Lock()
+	first, joined := !s.ended, s.joined
+	s.ended = true
+	disconnecting, disconnect := s.disconnecting, s.disconnect
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	if joined {
+		for _, f := range disconnecting {
+			s.conn.server.guard(func() { f(reason) })
+		}
+	}
+	s.cancel()
+	s.nsp.remove(s)
+	if joined {
+		for _, f := range disconnect {
+			s.conn.server.guard(func() { f(reason) })
+		}
+	}
+}
