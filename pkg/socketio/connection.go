@@ -235,11 +235,10 @@ func (c *connection) admit(s *Socket) {
 func connectErrorData(err error) []byte {
 	refusal := &ConnectError{Message: err.Error()}
 	errors.As(err, &refusal)
-	body := map[string]any{"message": refusal.Message}
-	if refusal.Data != nil {
-		body["data"] = refusal.Data
-	}
-	data, err := json.Marshal(body)
+	data, err := json.Marshal(struct {
+		Message string `json:"message"`
+		Data    any    `json:"data,omitempty"`
+	}{refusal.Message, refusal.Data})
 	if err != nil {
 		return []byte(`{"message":"internal server error"}`)
 	}

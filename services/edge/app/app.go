@@ -1,0 +1,202 @@
+// Package app puts an edge together from its parts, runs it and stops it.
+//
+//	clients ──▶ HTTP ──▶ relay ──▶ socketio ──▶ gateway ──▶ guild ◀── link ◀──▶ fanouts
+//	                                              └──▶ auth ──▶ Discord
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
+	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/socketio"
+	"github.com/pona-realtime/pona/services/edge/auth"
+	"github.com/pona-realtime/pona/services/edge/gateway"
+	"github.com/pona-realtime/pona/services/edge/guild"
+	"github.com/pona-realtime/pona/services/edge/link"
+	"github.com/pona-realtime/pona/services/edge/relay"
+)
+
+// App is one edge.
+type App struct {
+	settings Settings
+	log      *slog.Logger
+
+	health    *health.Health
+	running   *health.Condition
+	ready     chan struct{}
+	readyOnce sync.Once
+
+	clients, admin net.Listener
+
+	redis   *redisWatch // nil without Redis
+	auth    auth.Authenticator
+	links   *link.Links
+	guilds  *guild.Cache
+	server  *socketio.Server
+	gateway *gateway.Gateway
+	relay   *relay.Relay
+}
+
+// New puts an edge together and listens, but serves nobody yet: Run must follow. The error is one
+// line that names the setting.
+func New(s Settings, log *slog.Logger) (*App, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.validateAuth(); err != nil {
+		return nil, err
+	}
+	h := health.New()
+	a := &App{settings: s, log: log, health: h, running: h.Condition("running"), ready: make(chan struct{})}
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
+	if err := a.build(); err != nil {
+		a.abandon()
+		return nil, err
+	}
+	return a, nil
+}
+
+// abandon closes what build has made before it met an error; nothing is in use yet.
+func (a *App) abandon() {
+	_ = a.clients.Close()
+	_ = a.admin.Close()
+	if a.server != nil {
+		_ = a.server.Close(context.Background()) // has no session to wait for
+	}
+	if a.auth != nil {
+		a.auth.Close()
+	}
+	if a.redis != nil {
+		_ = a.redis.client.Close()
+	}
+}
+
+func (a *App) listen() (err error) {
+	if a.clients, err = net.Listen("tcp", a.settings.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if a.admin, err = net.Listen("tcp", a.settings.Admin); err != nil {
+		_ = a.clients.Close()
+		return fmt.Errorf("admin: %w", err)
+	}
+	return nil
+}
+
+// build makes the parts, from the fanouts up to the clients, and introduces them to each other.
+func (a *App) build() (err error) {
+	s := a.settings
+	advertise := s.Advertise
+	if advertise == "" {
+		advertise = reachable(a.clients.Addr())
+	}
+	id := s.ID
+	if id == "" {
+		id = "edge " + advertise
+	}
+	if s.Redis != "" {
+		if a.redis, err = newRedisWatch(s.Redis, a.health.Condition("redis"), a.checkReady, a.component("redis")); err != nil {
+			return fmt.Errorf("redis-url: %w", err)
+		}
+	}
+	if a.auth, err = a.authenticator(); err != nil {
+		return err
+	}
+	if a.relay, err = relay.New(relay.Options{
+		Self:    advertise,
+		Secrets: a.clusterSecrets(),
+		Next:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }),
+		Log:     a.component("relay"),
+	}); err != nil {
+		return err
+	}
+	a.server = socketio.NewServer(a.socketOptions())
+	a.gateway = gateway.New(a.server, gateway.Options{
+		Authorize:      a.authorize,
+		CommandTimeout: s.CommandTimeout,
+		CommandsAtOnce: s.CommandsAtOnce,
+		ArgumentCount:  s.CommandArgs,
+		ArgumentBytes:  int(s.CommandSize),
+		Log:            a.component("gateway"),
+	})
+	a.guilds = guild.NewCache(a.gateway, guild.Options{
+		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"),
+	})
+	connected := a.health.Condition("fanout")
+	if a.links, err = link.New(a.guilds, link.Options{
+		EdgeID:    id,
+		Fanouts:   s.Fanouts,
+		Discovery: s.Discovery,
+		Timeout:   s.CommandTimeout,
+		Log:       a.component("link"),
+		Connected: func(yes bool) {
+			if !yes {
+				connected.Down(fmt.Sprintf("none of %v is connected", s.Fanouts))
+				return
+			}
+			connected.Up()
+			a.checkReady()
+		},
+	}); err != nil {
+		return err
+	}
+	a.guilds.Connect(a.links)
+	a.gateway.Open(a.guilds, a.links)
+	return nil
+}
+
+func (a *App) socketOptions() socketio.Options {
+	s := a.settings
+	options := socketio.Options{
+		ConnectTimeout: s.ConnectTimeout,
+		OnError:        func(err error) { a.component("socketio").Warn("a client's session", "error", err) },
+		Engine: engineio.Options{
+			Path:             socketPath,
+			PingInterval:     s.PingInterval,
+			PingTimeout:      s.PingTimeout,
+			UpgradeTimeout:   s.UpgradeTimeout,
+			MaxPayload:       int64(s.MaxPayload),
+			MaxQueueBytes:    int(s.MaxQueue),
+			MaxSessions:      s.MaxSessions,
+			DisablePolling:   !slices.Contains(s.Transports, "polling"),
+			DisableWebSocket: !slices.Contains(s.Transports, "websocket"),
+			HTTPCompression:  &engineio.HTTPCompression{Disabled: true},
+			CORS: &engineio.CORS{
+				Origins: s.Origins, Credentials: s.Credentials, Methods: []string{http.MethodGet, http.MethodPost},
+			},
+			GenerateID: a.relay.GenerateID,
+		},
+	}
+	if s.Compression {
+		options.Engine.HTTPCompression = &engineio.HTTPCompression{Threshold: int(s.CompressionMinimum), Level: s.CompressionLevel}
+		options.Engine.PerMessageDeflate = &engineio.PerMessageDeflate{Threshold: int(s.CompressionMinimum), Level: s.CompressionLevel}
+	}
+	return options
+}
+
+// component is the log of a part.
+func (a *App) component(name string) *slog.Logger { return a.log.With("component", name) }
+
+// checkReady closes Ready the first time that nothing is missing.
+func (a *App) checkReady() {
+	if a.health.Ready() {
+		a.readyOnce.Do(func() { close(a.ready) })
+	}
+}
+
+// Ready is closed when the edge can take clients for the first time.
+func (a *App) Ready() <-chan struct{} { return a.ready }
+
+// Addr is where clients connect, AdminAddr where operators look.
+func (a *App) Addr() string { return a.clients.Addr().String() }
+
+// AdminAddr is where operators look.
+func (a *App) AdminAddr() string { return a.admin.Addr().String() }

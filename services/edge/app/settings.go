@@ -1,0 +1,114 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/settings"
+	"github.com/pona-realtime/pona/services/edge/relay"
+)
+
+// Settings are all that can be set of an edge, as flags, variables (PONA_EDGE_…) and keys of a file;
+// see pkg/settings, whose Defaults fills in what holds where nothing is set.
+type Settings struct {
+	Listen             string         `default:":8080" unit:"host:port" group:"Clients" help:"Address that clients connect to."`
+	Admin              string         `default:":9090" unit:"host:port" group:"Clients" help:"Address of health and profiles, for operators only."`
+	Origins            []string       `default:"https://pona.ponlponl123.com" group:"Clients" help:"Browser origins that may connect; * alone means every one."`
+	Credentials        bool           `group:"Clients" help:"Let browsers send cookies and their stored authorization."`
+	PingInterval       time.Duration  `default:"25s" group:"Clients" help:"Time between a client's pong and its next ping."`
+	PingTimeout        time.Duration  `default:"20s" group:"Clients" help:"Time a client has to answer a ping."`
+	UpgradeTimeout     time.Duration  `default:"10s" group:"Clients" help:"Time a client has to complete its upgrade to WebSocket."`
+	ConnectTimeout     time.Duration  `default:"45s" group:"Clients" help:"Time a new session has to join its first namespace."`
+	MaxPayload         settings.Bytes `default:"15MB" group:"Clients" help:"Largest message taken from a client."`
+	MaxQueue           settings.Bytes `default:"32MiB" group:"Clients" help:"Most that waits for one client that does not read, before it is cut."`
+	MaxSessions        int            `default:"0" unit:"sessions, 0 for no bound" group:"Clients" help:"Most sessions at the same time."`
+	Transports         []string       `default:"polling,websocket" enum:"polling,websocket" group:"Clients" help:"Transports offered."`
+	Compression        bool           `default:"true" negatable:"" group:"Clients" help:"Compress large messages."`
+	CompressionMinimum settings.Bytes `default:"1KiB" group:"Clients" help:"Size from which on messages are compressed."`
+	CompressionLevel   int            `default:"6" unit:"1 (fast) to 9 (small)" group:"Clients" help:"Effort of compression."`
+
+	ID          string   `unit:"text" group:"Cluster" help:"Name of this edge in logs, unique in the cluster. Empty: made from the advertised address."`
+	Advertise   string   `unit:"host:port" group:"Cluster" help:"Address at which other edges reach this one. Empty: the listening address, or the first of this machine's."`
+	ClusterKeys []string `name:"cluster-key" secret:"" unit:"text of 32 bytes or more, comma separated" group:"Cluster" help:"Secret that all edges share; the first one seals, the others are still accepted. Empty: made anew at each start, and polling needs sticky sessions."`
+
+	Fanouts   []string      `name:"fanout" default:"127.0.0.1:7070" unit:"host:port, or dns:///name:port for all addresses of a name" group:"Fanouts" help:"Fanouts to dial."`
+	Discovery time.Duration `default:"5s" group:"Fanouts" help:"Time between two look-ups of a name."`
+	Linger    time.Duration `default:"30s" group:"Fanouts" help:"Time a guild's state is kept after its last listener has gone."`
+	JoinWait  time.Duration `default:"5s" group:"Fanouts" help:"Time a client waits for the state of a guild that is not known yet."`
+
+	CommandTimeout time.Duration  `default:"5s" group:"Commands" help:"Time a bot has to answer a command."`
+	CommandsAtOnce int            `default:"16" unit:"commands" group:"Commands" help:"Commands of one socket without answer at the same time."`
+	CommandArgs    int            `default:"16" unit:"arguments" group:"Commands" help:"Most arguments of one command."`
+	CommandSize    settings.Bytes `default:"256KiB" group:"Commands" help:"Largest arguments of one command, together."`
+
+	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
+
+	Auth            string        `default:"discord" enum:"discord,insecure-dev" group:"Authentication" help:"Who decides who may listen; insecure-dev believes everybody, on loopback only."`
+	DiscordURL      string        `default:"https://discord.com/api/v10" unit:"URL" group:"Authentication" help:"Discord's API."`
+	DiscordBotToken string        `secret:"" group:"Authentication" help:"Token of the bot whose guilds these are."`
+	DiscordTimeout  time.Duration `default:"5s" group:"Authentication" help:"Time Discord has to answer."`
+	AuthTTL         time.Duration `name:"auth-ttl" default:"5m" group:"Authentication" help:"Time a positive answer is believed."`
+	AuthEntries     int           `default:"1000" unit:"entries" group:"Authentication" help:"Users, and as many memberships, remembered."`
+
+	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
+}
+
+// Validate finds settings that are impossible, whoever decides who may listen. The error names them.
+func (s *Settings) Validate() error {
+	for name, d := range map[string]time.Duration{
+		"ping-interval": s.PingInterval, "ping-timeout": s.PingTimeout, "upgrade-timeout": s.UpgradeTimeout,
+		"connect-timeout": s.ConnectTimeout, "discovery": s.Discovery, "linger": s.Linger, "join-wait": s.JoinWait,
+		"command-timeout": s.CommandTimeout, "discord-timeout": s.DiscordTimeout, "auth-ttl": s.AuthTTL, "grace": s.Grace,
+	} {
+		if d <= 0 {
+			return fmt.Errorf("%s: %s, must be more than 0", name, d)
+		}
+	}
+	for name, n := range map[string]int64{
+		"max-payload": int64(s.MaxPayload), "max-queue": int64(s.MaxQueue), "commands-at-once": int64(s.CommandsAtOnce),
+		"command-args": int64(s.CommandArgs), "command-size": int64(s.CommandSize), "auth-entries": int64(s.AuthEntries),
+	} {
+		if n <= 0 {
+			return fmt.Errorf("%s: %d, must be more than 0", name, n)
+		}
+	}
+	if s.MaxSessions < 0 {
+		return fmt.Errorf("max-sessions: %d, must not be negative", s.MaxSessions)
+	}
+	if s.CompressionLevel < 1 || s.CompressionLevel > 9 {
+		return fmt.Errorf("compression-level: %d, must be 1 to 9", s.CompressionLevel)
+	}
+	for i, key := range s.ClusterKeys {
+		if len(key) < relay.MinSecret {
+			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more", i+1, len(key), relay.MinSecret)
+		}
+	}
+	return nil
+}
+
+// validateAuth finds settings that the one who decides who may listen does not work with. It stands
+// apart from Validate because the defaults alone do not name a bot.
+func (s *Settings) validateAuth() error {
+	switch s.Auth {
+	case "discord":
+		if s.DiscordBotToken == "" {
+			return errors.New("discord-bot-token: needed with auth discord")
+		}
+	case "insecure-dev":
+		if !isLoopback(s.Listen) {
+			return fmt.Errorf("auth: insecure-dev believes everybody, so listen must be on loopback, such as 127.0.0.1:8080, not %q", s.Listen)
+		}
+	default:
+		return fmt.Errorf("auth: %q, must be discord or insecure-dev", s.Auth)
+	}
+	return nil
+}
+
+// isLoopback tells whether only this machine reaches the address.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/settings"
+)
+
+func defaults(t *testing.T) Settings {
+	t.Helper()
+	var s Settings
+	if err := settings.Defaults(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestDefaultsAreThoseOfProduction(t *testing.T) {
+	s := defaults(t)
+	if s.PingInterval != 25*time.Second || s.PingTimeout != 20*time.Second || s.UpgradeTimeout != 10*time.Second ||
+		s.ConnectTimeout != 45*time.Second || s.MaxPayload != 15e6 || s.CompressionMinimum != 1024 || s.CompressionLevel != 6 ||
+		s.AuthTTL != 5*time.Minute || s.AuthEntries != 1000 || s.Listen != ":8080" || s.Admin != ":9090" ||
+		strings.Join(s.Transports, " ") != "polling websocket" || strings.Join(s.Origins, " ") != "https://pona.ponlponl123.com" {
+		t.Errorf("%+v", s)
+	}
+	if _, err := New(s, quiet); err == nil || !strings.HasPrefix(err.Error(), "discord-bot-token:") {
+		t.Errorf("without a bot token: %v", err)
+	}
+}
+
+func TestImpossibleSettingsAreNamed(t *testing.T) {
+	for name, change := range map[string]func(*Settings){
+		"ping-interval":     func(s *Settings) { s.PingInterval = 0 },
+		"grace":             func(s *Settings) { s.Grace = -time.Second },
+		"max-payload":       func(s *Settings) { s.MaxPayload = 0 },
+		"max-sessions":      func(s *Settings) { s.MaxSessions = -1 },
+		"compression-level": func(s *Settings) { s.CompressionLevel = 10 },
+		"cluster-key":       func(s *Settings) { s.ClusterKeys = []string{strings.Repeat("a", 31)} },
+		"auth":              func(s *Settings) { s.Auth = "nobody" },
+		"fanout":            func(s *Settings) { s.Fanouts = []string{"host"} },
+		"redis-url":         func(s *Settings) { s.Redis = "http://host" },
+		"listen":            func(s *Settings) { s.Listen = "127.0.0.1:99999" },
+		"admin":             func(s *Settings) { s.Admin = "127.0.0.1:99999" },
+		"discord":           func(s *Settings) { s.Auth, s.DiscordBotToken, s.DiscordURL = "discord", "x", "nowhere" },
+	} {
+		s := local(t)
+		change(&s)
+		if _, err := New(s, quiet); err == nil || !strings.HasPrefix(err.Error(), name) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestInsecureDevStaysOnLoopback(t *testing.T) {
+	for listen, allowed := range map[string]bool{
+		"127.0.0.1:0": true, "localhost:0": true, "[::1]:0": true, "127.8.8.8:0": true,
+		":0": false, "0.0.0.0:0": false, "[::]:0": false, "192.0.2.1:0": false, "example.com:0": false, "127.0.0.1": false,
+	} {
+		s := local(t)
+		s.Listen = listen
+		if err := s.validateAuth(); (err == nil) != allowed {
+			t.Errorf("%s: %v", listen, err)
+		}
+	}
+}
+
+func TestHelpTellsEverySetting(t *testing.T) {
+	var s Settings
+	var help bytes.Buffer
+	if proceed, err := settings.Parse(settings.Program{Name: "edge", EnvPrefix: "PONA_EDGE"}, &s, []string{"--help"}, &help); proceed || err != nil {
+		t.Fatal(proceed, err)
+	}
+	all, err := settings.List(settings.Program{Name: "edge", EnvPrefix: "PONA_EDGE"}, &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, setting := range all {
+		if setting.Help == "" || setting.Unit == "text" && setting.Name != "id" && !setting.Secret || !strings.Contains(help.String(), "--"+setting.Name) {
+			t.Errorf("%+v", setting)
+		}
+	}
+}

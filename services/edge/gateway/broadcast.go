@@ -1,0 +1,32 @@
+package gateway
+
+import "github.com/pona-realtime/pona/pkg/socketio"
+
+// everybody is the room of those who have been sent their handshake. What is for the whole namespace goes
+// here: a socket belongs to its namespace a moment earlier, and must get nothing before its handshake.
+const everybody = "everybody"
+
+// Broadcast sends a run of packets to a room of a guild's namespace, or to all who have entered it.
+func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Packet) {
+	namespace := g.server.Lookup(namespaceOf(guildID))
+	if namespace == nil {
+		return // nobody has joined yet
+	}
+	if room == "" {
+		room = everybody
+	}
+	namespace.To(room).Send(packets...)
+}
+
+// Restart sends everybody who has entered a guild a new handshake.
+func (g *Gateway) Restart(guildID uint64, handshake func(userID uint64) *socketio.Packet) {
+	namespace := g.server.Lookup(namespaceOf(guildID))
+	if namespace == nil {
+		return
+	}
+	for _, s := range namespace.Sockets() {
+		if l, ok := s.Data().(*listener); ok && l.entered {
+			s.Send(handshake(l.userID))
+		}
+	}
+}

@@ -1,0 +1,97 @@
+// Package gateway is the Socket.IO side of the edge: which namespaces there are, who may join them, what
+// a client is told when it has joined, and the way of its commands.
+//
+// Its truth is the contract with existing web clients (§ How the web client connects, § Joining a guild
+// namespace, § Client to server events). It knows neither Discord nor fanouts: app gives it an
+// Authorize function, a Guilds and a Bots.
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/socketio"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+)
+
+// Options tunes a [Gateway].
+type Options struct {
+	// Authorize answers the id of the user who may join a guild, given the handshake's HTTP header
+	// and the CONNECT's payload; a *socketio.ConnectError is what the client is refused with. The
+	// guild is 0 where the namespace's name holds no guild id. Required.
+	Authorize func(ctx context.Context, guildID uint64, header http.Header, payload json.RawMessage) (userID uint64, err error)
+
+	CommandTimeout time.Duration // from a command's coming to its acknowledgement; 0 means 5s
+	CommandsAtOnce int           // of one socket, without answer yet; 0 means 16
+	ArgumentCount  int           // of one command; 0 means 16
+	ArgumentBytes  int           // of one command, as JSON; 0 means 262144
+	Log            *slog.Logger  // nil means none
+}
+
+// Guilds is what the gateway asks of the guilds' states; see package guild.
+type Guilds interface {
+	Hold(ctx context.Context, guildID uint64) error
+	Release(guildID uint64)
+	Enter(guildID, userID uint64, enter func(handshake *socketio.Packet))
+	Applied(ctx context.Context, guildID, sequence uint64)
+}
+
+// Bots brings commands to the guilds' bots; see package link. The error is a gRPC status.
+type Bots interface {
+	Dispatch(ctx context.Context, command *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error)
+}
+
+// Gateway owns the namespaces of a Socket.IO server.
+type Gateway struct {
+	options Options
+	server  *socketio.Server
+	guilds  Guilds
+	bots    Bots
+
+	ctx     context.Context // of commands under way
+	cancel  context.CancelFunc
+	running sync.WaitGroup // commands under way, and releases of guilds
+}
+
+// New makes a gateway; [Gateway.Open] comes before the server's first request.
+func New(server *socketio.Server, options Options) *Gateway {
+	if options.CommandTimeout <= 0 {
+		options.CommandTimeout = 5 * time.Second
+	}
+	if options.CommandsAtOnce <= 0 {
+		options.CommandsAtOnce = 16
+	}
+	if options.ArgumentCount <= 0 {
+		options.ArgumentCount = 16
+	}
+	if options.ArgumentBytes <= 0 {
+		options.ArgumentBytes = 256 << 10
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{options: options, server: server}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+// Open opens the namespaces.
+func (g *Gateway) Open(guilds Guilds, bots Bots) {
+	g.guilds, g.bots = guilds, bots
+	root := g.server.Of("/")
+	root.OnConnection(greet)
+	guild := g.server.OfRegexp(guildNamespace)
+	guild.Use(g.join)
+	guild.OnConnection(g.enter)
+}
+
+// Close ends commands under way and waits for what the gateway has started. The server has been
+// closed before.
+func (g *Gateway) Close() {
+	g.cancel()
+	g.running.Wait()
+}

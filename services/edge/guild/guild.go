@@ -1,0 +1,55 @@
+package guild
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+)
+
+// guild is one guild's state.
+//
+// A ring of the packets last broadcast, by sequence, has its place beside state: what a listener that
+// comes back has missed is then sent under the same lock, in place of a handshake.
+type guild struct {
+	id    uint64
+	holds atomic.Int64 // changed with Cache.mu held
+
+	// Guarded by Cache.mu.
+	idle      *time.Timer // runs while nobody holds the guild
+	idleSince time.Time   // when it was last set
+
+	arrived chan struct{} // closed with the first snapshot
+
+	mu       sync.Mutex // orders events, entries and restarts
+	known    bool       // a snapshot has come
+	state    *playerv1.GuildState
+	sequence uint64 // of the last event in state
+	waiting  []waiter
+}
+
+// waiter is somebody who waits until an event has been broadcast.
+type waiter struct {
+	sequence uint64
+	applied  chan struct{} // closed then
+}
+
+func newGuild(id uint64) *guild {
+	return &guild{id: id, arrived: make(chan struct{})}
+}
+
+// advance sets the sequence and wakes who waited for it. Called with mu held.
+func (g *guild) advance(sequence uint64) {
+	g.sequence = sequence
+	still := g.waiting[:0]
+	for _, w := range g.waiting {
+		if w.sequence <= sequence {
+			close(w.applied)
+		} else {
+			still = append(still, w)
+		}
+	}
+	clear(g.waiting[len(still):])
+	g.waiting = still
+}
