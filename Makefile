@@ -22,7 +22,7 @@ help: ## list these targets
 
 .PHONY: up
 up: build ## run the whole system on this machine, with a simulated bot and a web player
-	@scripts/need redis-server || echo "Going on with an embedded Redis."
+	@.ci/need redis-server || echo "Going on with an embedded Redis."
 	bin/devstack
 
 .PHONY: test
@@ -30,21 +30,21 @@ test: check test-go e2e ## check everything, then run every test
 
 .PHONY: check
 check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code, go.mod files, known vulnerabilities
-	@scripts/check
+	@.ci/check
 
 .PHONY: test-go
 test-go: $(node_packages) build ## Go tests of all modules, with the race detector
-	@scripts/need redis-server
+	@.ci/need redis-server
 	go test -race -shuffle=on $$(go list work | grep -v /test/e2e)
 
 .PHONY: e2e
 e2e: $(node_packages) build ## official clients and a browser against the built programs
-	@scripts/need redis-server chromium
+	@.ci/need redis-server chromium
 	go test -count=1 -shuffle=on ./test/e2e/...
 
 .PHONY: bench
 bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 4 minutes
-	@scripts/need redis-server
+	@.ci/need redis-server
 	$(go_build) -o bin/bench ./test/bench
 	bin/bench
 
@@ -61,11 +61,11 @@ conformance-server: build ## run the peer for the official client suites; SUITE 
 
 .PHONY: proto
 proto: proto/node_modules/.package-lock.json ## generate Go code from proto/
-	scripts/proto
+	.ci/proto
 
 .PHONY: tools
 tools:
-	@GOWORK=off go -C tools build -o ../bin/tools/ tool
+	@GOWORK=off go -C .ci/tools build -o ../../bin/tools/ tool
 
 # No package's install script is run: none of ours needs one.
 %/node_modules/.package-lock.json: %/package-lock.json

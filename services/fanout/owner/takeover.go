@@ -33,8 +33,9 @@ func (p *partition) run(ctx context.Context, interval time.Duration, ready func(
 	group.Go(func() error { p.keep(ctx, interval); return nil })
 	_ = group.Wait() // both only end with ctx
 	p.mu.Lock()      // a subscriber that found ctx alive has begun its replay by now; no other will
-	p.mu.Unlock()    //nolint:staticcheck // empty on purpose
-	p.replays.Wait()
+	replays := &p.replays
+	p.mu.Unlock()
+	replays.Wait()
 }
 
 // goal is the event with which a takeover is complete.
