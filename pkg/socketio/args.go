@@ -50,7 +50,7 @@ func (a *Arg) attach(attachments [][]byte) error {
 		a.json = base64JSON(b)
 		return nil
 	}
-	out, err := replaceNested(a.json, attachments)
+	out, err := replaceNested(a.json, attachments, maxPlaceholderDepth)
 	a.json = out
 	return err
 }
@@ -72,13 +72,20 @@ func base64JSON(b []byte) json.RawMessage {
 	return append(out, '"')
 }
 
-// replaceNested rewrites an object or list; encoding/json bounds the depth at 10 000.
-func replaceNested(value json.RawMessage, attachments [][]byte) (json.RawMessage, error) {
+// maxPlaceholderDepth bounds how deep in an argument an attachment may stand: each level reads the
+// text again, so that without a bound the cost were the text's size times its depth.
+const maxPlaceholderDepth = 64
+
+// replaceNested rewrites an object or list, depth levels of it at most.
+func replaceNested(value json.RawMessage, attachments [][]byte, depth int) (json.RawMessage, error) {
 	if !bytes.Contains(value, []byte(`"_placeholder"`)) {
 		return value, nil
 	}
 	if b, ok, err := resolve(value, attachments); ok || err != nil {
 		return base64JSON(b), err
+	}
+	if depth == 0 {
+		return nil, errPlaceholder
 	}
 	switch value[0] {
 	case '[':
@@ -88,7 +95,7 @@ func replaceNested(value json.RawMessage, attachments [][]byte) (json.RawMessage
 		}
 		for i := range list {
 			var err error
-			if list[i], err = replaceNested(list[i], attachments); err != nil {
+			if list[i], err = replaceNested(list[i], attachments, depth-1); err != nil {
 				return nil, err
 			}
 		}
@@ -99,7 +106,7 @@ func replaceNested(value json.RawMessage, attachments [][]byte) (json.RawMessage
 			return nil, err
 		}
 		for k := range object {
-			v, err := replaceNested(object[k], attachments)
+			v, err := replaceNested(object[k], attachments, depth-1)
 			if err != nil {
 				return nil, err
 			}
