@@ -1,0 +1,143 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// through encodes an event and decodes it as a client's.
+func through(t *testing.T, args ...any) (text string, back Args) {
+	t.Helper()
+	messages, err := encode(typeEvent, "/", nil, append([]any{"e"}, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := decode(messages[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.missing != len(messages)-1 {
+		t.Fatalf("%s announces %d attachments, %d follow", messages[0].Data, p.missing, len(messages)-1)
+	}
+	for _, m := range messages[1:] {
+		if !m.Binary {
+			t.Fatal("an attachment is no binary message")
+		}
+		p.attachments = append(p.attachments, m.Data)
+	}
+	if back, err = p.list(); err != nil {
+		t.Fatal(err)
+	}
+	return string(messages[0].Data), back[1:]
+}
+
+func TestAttachmentsRoundTrip(t *testing.T) {
+	text, back := through(t, []byte("one"), map[string]any{"b": []any{[]byte("two"), 2}, "a": []byte{}}, "plain", nil)
+	const want = `53-["e",{"_placeholder":true,"num":0},{"a":{"_placeholder":true,"num":1},"b":[{"_placeholder":true,"num":2},2]},"plain",null]`
+	if text != want {
+		t.Errorf("text\n%s, want\n%s", text, want)
+	}
+	if b, ok := back[0].Bytes(); !ok || string(b) != "one" {
+		t.Errorf("argument 0: %q, %t", b, ok)
+	}
+	if _, ok := back[1].Bytes(); ok {
+		t.Error("an object is said to be an attachment")
+	}
+	var nested struct {
+		A []byte
+		B []any
+	}
+	if err := back[1].Decode(&nested); err != nil || len(nested.A) != 0 || nested.B[0] != "dHdv" || nested.B[1] != 2.0 {
+		t.Errorf("argument 1: %s: %+v, %v", back[1].JSON(), nested, err)
+	}
+	if string(back[2].JSON()) != `"plain"` || string(back[3].JSON()) != "null" {
+		t.Errorf("arguments 2 and 3: %s, %s", back[2].JSON(), back[3].JSON())
+	}
+}
+
+func TestPlaceholderAbuse(t *testing.T) {
+	for _, placeholder := range []string{
+		`{"_placeholder":true,"num":1}`, `{"_placeholder":true,"num":-1}`, `{"_placeholder":true}`,
+		`{"_placeholder":true,"num":null}`, `[{"x":{"_placeholder":true,"num":9}}]`,
+	} {
+		p, err := decode([]byte(`51-["e",` + placeholder + `]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.attachments = [][]byte{{1}}
+		if _, err := p.list(); err == nil {
+			t.Errorf("%s was accepted", placeholder)
+		}
+	}
+}
+
+func TestPlaceholderWithoutAttachmentsIsPlainData(t *testing.T) {
+	p, err := decode([]byte(`2["e",{"_placeholder":true,"num":0}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args, err := p.list()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := args[1].Bytes(); ok {
+		t.Error("there is no attachment")
+	}
+}
+
+func TestAttachmentBound(t *testing.T) {
+	args := make([]any, maxAttachments)
+	for i := range args {
+		args[i] = []byte{byte(i)}
+	}
+	if _, back := through(t, args...); len(back) != maxAttachments {
+		t.Errorf("%d arguments came back", len(back))
+	}
+	if _, err := NewPacket("e", append(args, []byte{11})...); err == nil {
+		t.Error("NewPacket took 11 attachments")
+	}
+}
+
+func TestRawIsUntouched(t *testing.T) {
+	const raw = `{ "z":1.0 ,  "a":"<\u00e9>" }`
+	if text, _ := through(t, Raw(raw), json.RawMessage(raw)); text != fmt.Sprintf(`2["e",%s,%s]`, raw, raw) {
+		t.Error(text)
+	}
+}
+
+func TestNoHTMLEscapes(t *testing.T) {
+	const value = "<b>&</b>"
+	text, _ := through(t, value, []any{value}, map[string]any{value: value}, struct{ V string }{value})
+	if strings.Count(text, value) != 5 || strings.Contains(text, `\u00`) {
+		t.Error(text)
+	}
+}
+
+func TestNewPacketErrors(t *testing.T) {
+	for name := range reserved {
+		if _, err := NewPacket(name); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := NewPacket("e", make(chan int)); err == nil {
+		t.Error("a channel has no JSON form")
+	}
+}
+
+// A hostile text of nested lists must not cost its size times its depth.
+func TestDeepPlaceholderIsRefused(t *testing.T) {
+	const depth = 5000
+	var b bytes.Buffer
+	b.WriteString(`51-["e",` + strings.Repeat("[", depth) + `{"_placeholder":true,"num":0}` + strings.Repeat("]", depth) + `]`)
+	p, err := decode(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.attachments = [][]byte{{1}}
+	if _, err := p.list(); err == nil {
+		t.Error("accepted")
+	}
+}
