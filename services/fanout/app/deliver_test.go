@@ -30,11 +30,15 @@ func TestEventReachesTheEdgeByteForByte(t *testing.T) {
 	ev := &playerv1.Event{EventId: "e1", GuildId: guild, PublishedAtNs: 5, Kind: &playerv1.Event_TrackStarted{TrackStarted: &playerv1.TrackStarted{
 		Track: []byte(fanouttest.Track), Queue: []byte("[" + fanouttest.Track + ", {\"b\":1,\"a\":2} ]"),
 	}}}
-	results := bot.Publish(ev, fanouttest.Position(guild, "1234.50"))
-	if results[0].GetSequence() == 0 || results[0].GetDuplicate() || results[1].GetSequence() != 0 {
+	results := bot.Publish(ev)
+	if results[0].GetSequence() == 0 || results[0].GetDuplicate() {
 		t.Errorf("results %v", results)
 	}
 	got := edge.AwaitEvents(guild, 1)[0]
+	// A position travels beside the stream, and might overtake an event that is still on its way.
+	if position := bot.Publish(fanouttest.Position(guild, "1234.50"))[0]; position.GetSequence() != 0 {
+		t.Errorf("a position was stored: %v", position)
+	}
 	want, err := proto.Marshal(ev)
 	if err != nil {
 		t.Fatal(err)
