@@ -47,7 +47,7 @@ func startPair(o options, logs string) (_ *peer, err error) {
 		return nil, err
 	}
 	fanout, err := p.run(logs, "fanout", nil, filepath.Join(o.Bin, "fanout"),
-		"--grpc", grpcAt, "--admin", fanoutAdmin, "--nats", "nats://"+natsAt)
+		"--grpc", grpcAt, "--admin", fanoutAdmin, "--nats-url", "nats://"+natsAt)
 	if err != nil {
 		return nil, err
 	}
