@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"slices"
 )
 
@@ -54,6 +55,31 @@ func (b Broadcast) Send(packets ...*Packet) {
 	b.nsp.mu.Lock()
 	defer b.nsp.mu.Unlock()
 	b.each(func(s *Socket) { s.write(frame, b.volatile) })
+}
+
+// EmitWithAck sends an event to the addressed sockets and waits until each has answered, or for
+// ctx: then the answers that came are returned beside the error. Answers have no order; a socket
+// that goes away answers nothing and makes it an error. Without sockets it returns at once.
+func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
+	var questions []*question
+	var failed error
+	for _, s := range b.sockets() {
+		q, err := s.ask(event, args)
+		if err != nil {
+			failed = err
+			continue
+		}
+		questions = append(questions, q)
+	}
+	var answers []Args
+	for _, q := range questions {
+		if a, err := q.wait(ctx); err != nil {
+			failed = err
+		} else {
+			answers = append(answers, a)
+		}
+	}
+	return answers, failed
 }
 
 // each calls f for every addressed socket, once. The namespace's lock is held.

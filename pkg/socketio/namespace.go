@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"sync"
 )
 
@@ -94,6 +95,14 @@ func (n *Namespace) In(rooms ...string) Broadcast { return n.To(rooms...) }
 
 // Except addresses all sockets but those in any of the rooms.
 func (n *Namespace) Except(rooms ...string) Broadcast { return Broadcast{nsp: n}.Except(rooms...) }
+
+// Local addresses the sockets of this node.
+func (n *Namespace) Local() Broadcast { return Broadcast{nsp: n}.Local() }
+
+// EmitWithAck is Broadcast.EmitWithAck for every socket.
+func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
+	return Broadcast{nsp: n}.EmitWithAck(ctx, event, args...)
+}
 
 // Volatile addresses all sockets that can take an event now.
 func (n *Namespace) Volatile() Broadcast { return Broadcast{nsp: n}.Volatile() }
