@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"expvar"
+	"fmt"
+	"net/http"
+	"regexp"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
+	"github.com/pona-realtime/pona/pkg/socketio"
+)
+
+const room = "pona! music"
+
+// newBench serves guilds with production's settings, and the bench's control port.
+func newBench() suite {
+	server := socketio.NewServer(socketio.Options{Engine: engineio.Options{
+		MaxPayload:        15_000_000,
+		PerMessageDeflate: &engineio.PerMessageDeflate{Threshold: 1024},
+	}})
+	guilds := server.OfRegexp(regexp.MustCompile(`^/guild/\d+$`))
+	guilds.Use(func(s *socketio.Socket) error {
+		var auth struct{ Type, Key string }
+		if json.Unmarshal(s.Handshake().Auth, &auth) != nil || auth.Type == "" || auth.Key == "" {
+			return errors.New("Authentication token required")
+		}
+		return nil
+	})
+	guilds.OnConnection(func(s *socketio.Socket) { s.Join(room) })
+
+	control := http.NewServeMux()
+	control.HandleFunc("POST /emit", func(w http.ResponseWriter, r *http.Request) {
+		var p plan
+		if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if p.Guilds < 1 || p.Burst < 1 || p.Rate <= 0 || len(p.Bodies) == 0 {
+			http.Error(w, "guilds, burst, rate and bodies must not be empty", http.StatusBadRequest)
+			return
+		}
+		if err := p.emit(server); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	control.HandleFunc("POST /gc", func(http.ResponseWriter, *http.Request) {
+		runtime.GC()
+		runtime.GC() // what the first one's finalizers let go
+	})
+	control.Handle("GET /debug/vars", expvar.Handler())
+	return suite{clients: server, control: control, close: server.Close}
+}
+
+// plan is what the bench asks for; its side is test/bench/control.go.
+type plan struct {
+	Event, Room   string
+	Run           int
+	First         uint64
+	Guilds, Count int
+	Rate          float64
+	Burst         int
+	Bodies        []string
+}
+
+// emit returns when all is emitted. What is due at one moment goes out as one run a guild.
+func (p plan) emit(server *socketio.Server) error {
+	began := time.Now()
+	for i := 0; i < p.Count; i += p.Burst {
+		time.Sleep(time.Until(began.Add(time.Duration(float64(i) / p.Rate * float64(time.Second)))))
+		runs := map[uint64][]*socketio.Packet{}
+		for k := i; k < min(i+p.Burst, p.Count); k++ {
+			var now unix.Timespec
+			if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+				return err
+			}
+			text := fmt.Sprintf("@T%019dR%02dS%08d;%s", now.Nano(), p.Run, k, p.Bodies[k%len(p.Bodies)])
+			packet, err := socketio.NewPacket(p.Event, text)
+			if err != nil {
+				return err
+			}
+			guild := p.First + uint64(k%p.Guilds)
+			runs[guild] = append(runs[guild], packet)
+		}
+		for guild, packets := range runs {
+			if n := server.Lookup(fmt.Sprintf("/guild/%d", guild)); n != nil {
+				n.To(p.Room).Send(packets...)
+			}
+		}
+	}
+	return nil
+}
