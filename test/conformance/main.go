@@ -26,6 +26,8 @@ var suites = map[string]func() suite{
 	"bench":        newBench,
 	"eio-protocol": newEngineProtocol,
 	"sio-protocol": newSocketProtocol,
+	"eio-client":   newEngineClient,
+	"sio-client":   newSocketClient,
 }
 
 func main() {
