@@ -27,14 +27,7 @@ type connection struct {
 
 func (s *Server) open(session *engineio.Session) engineio.Receiver {
 	c := &connection{server: s, session: session, sockets: map[string]*Socket{}}
-	c.timeout = time.AfterFunc(s.opts.ConnectTimeout, func() {
-		c.mu.Lock()
-		idle := len(c.sockets) == 0
-		c.mu.Unlock()
-		if idle {
-			session.Close()
-		}
-	})
+	c.timeout = time.AfterFunc(s.opts.ConnectTimeout, session.Close)
 	return c
 }
 
@@ -178,7 +171,6 @@ func (c *connection) connect(p *decoded) error {
 		c.server.collect(nsp)
 		return errViolation
 	}
-	c.timeout.Stop()
 	go func() {
 		defer c.joins.Done()
 		defer close(s.ready)
@@ -215,6 +207,7 @@ func (c *connection) admit(s *Socket) {
 	if !s.nsp.add(s) {
 		return
 	}
+	c.timeout.Stop()
 	s.mu.Lock()
 	s.joined = true
 	ended := s.ended
