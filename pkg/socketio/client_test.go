@@ -1,0 +1,135 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// listen serves s until the test ends; setup comes before the first client.
+func listen(t *testing.T, opts Options, setup func(*Server)) (s *Server, address string) {
+	t.Helper()
+	s = NewServer(opts)
+	setup(s)
+	web := httptest.NewServer(s)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		web.Close()
+	})
+	return s, "ws" + strings.TrimPrefix(web.URL, "http") + "/socket.io/?EIO=4&transport=websocket&q=1"
+}
+
+// client speaks the protocol by hand, in Socket.IO packets.
+type client struct {
+	t  *testing.T
+	ws *websocket.Conn
+}
+
+// dial opens a connection that has joined nothing.
+func dial(t *testing.T, address string) *client {
+	t.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial(address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	_ = ws.SetReadDeadline(time.Now().Add(patience))
+	if _, open, err := ws.ReadMessage(); err != nil || !strings.HasPrefix(string(open), `0{"sid"`) {
+		t.Fatalf("open packet %q, %v", open, err)
+	}
+	return &client{t, ws}
+}
+
+// enter dials and joins a namespace; prefix is "" or "/name,".
+func enter(t *testing.T, address, prefix string) *client {
+	t.Helper()
+	c := dial(t, address)
+	c.connect(prefix)
+	return c
+}
+
+// connect joins one more namespace and returns the socket's id.
+func (c *client) connect(prefix string) (id string) {
+	c.t.Helper()
+	c.send("0" + prefix)
+	text := c.receive()
+	id, ok := strings.CutPrefix(text, "0"+prefix+`{"sid":"`)
+	if !ok {
+		c.t.Fatalf("answer to CONNECT %s", text)
+	}
+	return strings.TrimSuffix(id, `"}`)
+}
+
+func (c *client) send(text string) {
+	c.t.Helper()
+	if err := c.ws.WriteMessage(websocket.TextMessage, []byte("4"+text)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) sendBinary(b ...byte) {
+	c.t.Helper()
+	if err := c.ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// receive returns the next packet's text, or an attachment.
+func (c *client) receive() string {
+	c.t.Helper()
+	kind, b, err := c.ws.ReadMessage()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if kind == websocket.TextMessage {
+		b = b[1:]
+	}
+	return string(b)
+}
+
+func (c *client) expect(want ...string) {
+	c.t.Helper()
+	for _, w := range want {
+		if got := c.receive(); got != w {
+			c.t.Fatalf("received %s, want %s", got, w)
+		}
+	}
+}
+
+// expectClosed waits until the server has closed the connection.
+func (c *client) expectClosed() {
+	c.t.Helper()
+	for {
+		if _, _, err := c.ws.ReadMessage(); err != nil {
+			var timeout net.Error
+			if errors.As(err, &timeout) && timeout.Timeout() {
+				c.t.Fatal("the connection is still open")
+			}
+			return
+		}
+	}
+}
+
+// await returns what comes out of a channel.
+func await[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+	}
+	return v
+}
