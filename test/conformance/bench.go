@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"expvar"
 	"fmt"
 	"net/http"
@@ -28,7 +27,7 @@ func newBench() suite {
 	guilds.Use(func(s *socketio.Socket) error {
 		var auth struct{ Type, Key string }
 		if json.Unmarshal(s.Handshake().Auth, &auth) != nil || auth.Type == "" || auth.Key == "" {
-			return errors.New("Authentication token required")
+			return &socketio.ConnectError{Message: "Authentication token required"}
 		}
 		return nil
 	})

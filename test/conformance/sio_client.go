@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -24,11 +23,11 @@ func newSocketClient() suite {
 	}
 	server.Of("/foo").OnConnection(getID)
 	server.Of("/abc").OnConnection(func(s *socketio.Socket) { _ = s.Emit("handshake", s.Handshake().Auth) })
-	server.Of("/no").Use(func(*socketio.Socket) error { return errors.New("Auth failed (custom namespace)") })
+	server.Of("/no").Use(func(*socketio.Socket) error { return &socketio.ConnectError{Message: "Auth failed (custom namespace)"} })
 	main := server.Of("/")
 	main.Use(func(s *socketio.Socket) error {
 		if _, fail := s.Handshake().Query()["fail"]; fail {
-			return errors.New("Auth failed (main namespace)")
+			return &socketio.ConnectError{Message: "Auth failed (main namespace)"}
 		}
 		return nil
 	})
