@@ -46,9 +46,7 @@ func answer(s *socketio.Socket) {
 	reply("false", "false", false)
 	reply("doge", "doge", []byte("asdfasdf"))
 	reply("getbin", "takebin", []byte("asdfasdf"))
-	reply("buffa", "buffack")
-	reply("jsonbuff", "jsonbuff-ack")
-	reply("abuff2", "abuff2-ack")
+	answerBinary(s)
 	s.On("echo", func(e *socketio.Event) { _ = e.Ack(values(e.Args[:min(1, len(e.Args))])...) })
 	s.On("getAckDate", func(e *socketio.Event) { _ = e.Ack(now()) })
 	s.On("getDate", func(*socketio.Event) { _ = s.Emit("takeDate", now()) })
@@ -63,6 +61,35 @@ func answer(s *socketio.Socket) {
 		_ = e.Ack(map[string]any{"query": h.Query(), "auth": h.Auth})
 	})
 	s.On("ack", func(*socketio.Event) { go askAck(s) })
+}
+
+// answerBinary answers only where the bytes arrived. One client's listeners run one after another.
+func answerBinary(s *socketio.Socket) {
+	binary := func(e *socketio.Event) bool {
+		if len(e.Args) == 0 {
+			return false
+		}
+		_, ok := e.Args[0].Bytes()
+		return ok
+	}
+	s.On("buffa", func(e *socketio.Event) {
+		if binary(e) {
+			_ = s.Emit("buffack")
+		}
+	})
+	s.On("jsonbuff", func(e *socketio.Event) {
+		var object struct{ Message []byte } // an attachment stands as base64, as encoding/json reads it
+		if len(e.Args) > 0 && e.Args[0].Decode(&object) == nil && len(object.Message) > 0 {
+			_ = s.Emit("jsonbuff-ack")
+		}
+	})
+	first := false
+	s.On("abuff1", func(e *socketio.Event) { first = binary(e) })
+	s.On("abuff2", func(*socketio.Event) {
+		if first {
+			_ = s.Emit("abuff2-ack")
+		}
+	})
 }
 
 // askAck runs beside the listener, which must return for the answer to be read.
