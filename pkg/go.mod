@@ -13,11 +13,14 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/pona-realtime/pona/proto v0.0.0-00010101000000-000000000000
 	github.com/tidwall/gjson v1.20.1
+	github.com/tinylib/msgp v1.6.5
 	go.uber.org/goleak v1.3.0
 	google.golang.org/protobuf v1.36.12
 )
 
 require (
+	github.com/philhofer/fwd v1.2.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
 	github.com/tidwall/match v1.1.1 // indirect
 	github.com/tidwall/pretty v1.2.0 // indirect
 )

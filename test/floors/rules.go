@@ -34,9 +34,12 @@ var rules = []row{
 	// Floor 0: the conversations.
 	{"proto/...", []string{"proto/..."}},
 
-	// Floor 1 and 2: libraries. The first two know nothing of Pona, and any project can use them.
+	// Floor 1 and 2: libraries. The first ones know nothing of Pona, and any project can use them.
 	{"pkg/engineio/...", []string{"pkg/engineio/..."}},
-	{"pkg/socketio/...", []string{"pkg/socketio/...", "pkg/engineio/..."}},
+	{"pkg/msgpack", nil},
+	{"pkg/adapter", []string{"pkg/msgpack"}},
+	{"pkg/adapter/...", []string{"pkg/adapter/...", "pkg/msgpack"}},
+	{"pkg/socketio/...", []string{"pkg/socketio/...", "pkg/engineio/...", "pkg/adapter/...", "pkg/msgpack"}},
 	{"pkg/player/...", []string{"proto/pona/player/v1"}},
 	{"pkg/settings", nil},
 	{"pkg/health", nil},
