@@ -6,7 +6,7 @@ SHELL := /bin/bash -euo pipefail
 
 version  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 buildvcs := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
-go_build := CGO_ENABLED=0 go build -trimpath -buildvcs=$(buildvcs) -ldflags '-s -w -X main.version=$(version)'
+go_build := CGO_ENABLED=0 go build -trimpath -buildvcs=$(buildvcs) -ldflags '-s -w -X github.com/pona-realtime/pona/pkg/settings.version=$(version)'
 
 # A folder with package-lock.json is up to date when npm's own copy of it is newer.
 node_packages := $(patsubst %package-lock.json,%node_modules/.package-lock.json,\

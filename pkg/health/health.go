@@ -14,11 +14,12 @@ import (
 // Health holds the conditions of a process.
 type Health struct {
 	mu         sync.Mutex
-	conditions []*Condition // in the order of their making
+	conditions []*Condition  // in the order of their making
+	once       chan struct{} // closed when an Up has made everything ready
 }
 
 // New returns a Health without conditions, which is ready.
-func New() *Health { return new(Health) }
+func New() *Health { return &Health{once: make(chan struct{})} }
 
 // Condition is something the process needs in order to take work.
 type Condition struct {
@@ -56,10 +57,23 @@ func (c *Condition) Remove() {
 }
 
 func (c *Condition) set(reason string) {
-	c.health.mu.Lock()
-	defer c.health.mu.Unlock()
+	h := c.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	c.reason = reason
+	if reason != "" || slices.ContainsFunc(h.conditions, func(c *Condition) bool { return c.reason != "" }) {
+		return
+	}
+	select {
+	case <-h.once:
+	default:
+		close(h.once)
+	}
 }
+
+// Once is closed when a condition comes up for the first time that all others are up too. What happens
+// later, Ready says.
+func (h *Health) Once() <-chan struct{} { return h.once }
 
 // Ready says whether every condition is up.
 func (h *Health) Ready() bool { return len(h.Missing()) == 0 }

@@ -26,8 +26,14 @@ func TestReadyWhileEveryConditionIsUp(t *testing.T) {
 	expect(Missing{"nats", "not yet up"}, Missing{"redis", "not yet up"})
 	redis.Up()
 	expect(Missing{"nats", "not yet up"})
+	select {
+	case <-h.Once():
+		t.Error("Once is closed while a condition is down")
+	default:
+	}
 	nats.Up()
 	expect()
+	<-h.Once()
 	redis.Down("connection refused")
 	nats.Down("")
 	expect(Missing{"nats", "down"}, Missing{"redis", "connection refused"})

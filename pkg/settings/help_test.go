@@ -57,11 +57,11 @@ func TestVersion(t *testing.T) {
 		info    *debug.BuildInfo
 		want    string
 	}{
-		{robot, info, "robot v1.2.3, commit 0123456789ab with changes, go1.26.8"},
-		{Program{Name: "robot"}, info, "robot v0.9.0, commit 0123456789ab with changes, go1.26.8"},
-		{Program{Name: "robot"}, &debug.BuildInfo{GoVersion: "go1.26.8"}, "robot (devel), commit unknown, go1.26.8"},
+		{robot, info, "v1.2.3, commit 0123456789ab with changes, go1.26.8"},
+		{Program{Name: "robot"}, info, "v0.9.0, commit 0123456789ab with changes, go1.26.8"},
+		{Program{Name: "robot"}, &debug.BuildInfo{GoVersion: "go1.26.8"}, "(devel), commit unknown, go1.26.8"},
 	} {
-		if got := describeBuild(test.program, test.info); got != test.want {
+		if got := describeBuild(test.program, test.info).String(); got != test.want {
 			t.Errorf("got %s, want %s", got, test.want)
 		}
 	}

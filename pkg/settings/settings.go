@@ -28,7 +28,7 @@ type Program struct {
 	Name        string // as in "Usage: edge"
 	Description string // a sentence or two, shown by --help
 	EnvPrefix   string // PONA_EDGE: each variable that starts with it and an underscore must be a setting
-	Version     string // v1.2.3; empty means what Go recorded in the binary
+	Version     string // v1.2.3; empty means what the linker or Go recorded in the binary
 }
 
 // builtin is what every program understands beside its own settings.

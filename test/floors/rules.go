@@ -43,9 +43,10 @@ var rules = []row{
 	{"pkg/player/...", []string{"proto/pona/player/v1"}},
 	{"pkg/settings", nil},
 	{"pkg/health", nil},
+	{"pkg/service", []string{"pkg/settings", "pkg/health"}},
 
 	// Floor 3: fanout, in the order in which an event passes.
-	{"services/fanout/cmd/...", []string{"pkg/settings", "services/fanout/app"}},
+	{"services/fanout/cmd/...", []string{"pkg/service", "services/fanout/app"}},
 	{"services/fanout/app", append([]string{"services/fanout/..."}, ground...)},
 	{"services/fanout/ingest", append([]string{"services/fanout/stream", "services/fanout/owner", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/stream", append([]string{"services/fanout/owner", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
@@ -55,7 +56,7 @@ var rules = []row{
 	{"services/fanout/fanouttest", ground}, // the peers of a fanout, for its tests
 
 	// Floor 3: edge, in the order in which an event passes.
-	{"services/edge/cmd/...", []string{"pkg/settings", "services/edge/app"}},
+	{"services/edge/cmd/...", []string{"pkg/service", "services/edge/app"}},
 	{"services/edge/app", append([]string{"services/edge/..."}, ground...)},
 	{"services/edge/link", append([]string{"services/edge/guild", "services/edge/gateway", "services/edge/edgetest"}, ground...)},
 	{"services/edge/guild", append([]string{"services/edge/gateway", "services/edge/edgetest"}, ground...)},

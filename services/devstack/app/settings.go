@@ -5,7 +5,16 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+
+	"github.com/pona-realtime/pona/pkg/settings"
 )
+
+// Program is what the command says of itself.
+var Program = settings.Program{
+	Name:        "devstack",
+	Description: "Runs all of Pona in one process: NATS, Redis, fanouts, edges behind a proxy without sticky sessions, a simulated bot and a web player.",
+	EnvPrefix:   "PONA_DEVSTACK",
+}
 
 // Settings are the dev stack's, with the tags of pkg/settings.
 type Settings struct {

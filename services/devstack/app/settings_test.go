@@ -11,7 +11,7 @@ import (
 func parse(t *testing.T, args ...string) (Settings, error) {
 	t.Helper()
 	var s Settings
-	_, err := settings.Parse(settings.Program{Name: "devstack", EnvPrefix: "PONA_DEVSTACK"}, &s, args, io.Discard)
+	_, err := settings.Parse(Program, &s, args, io.Discard)
 	return s, err
 }
 

@@ -11,10 +11,10 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync"
 
 	"github.com/pona-realtime/pona/pkg/engineio"
 	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/socketio"
 	"github.com/pona-realtime/pona/services/edge/auth"
 	"github.com/pona-realtime/pona/services/edge/gateway"
@@ -28,14 +28,12 @@ type App struct {
 	settings Settings
 	log      *slog.Logger
 
-	health    *health.Health
-	running   *health.Condition
-	ready     chan struct{}
-	readyOnce sync.Once
+	health  *health.Health
+	running *health.Condition
 
 	clients, admin net.Listener
 
-	redis   *redisWatch // nil without Redis
+	redis   *service.Redis // nil without Redis
 	auth    auth.Authenticator
 	links   *link.Links
 	guilds  *guild.Cache
@@ -54,7 +52,7 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	h := health.New()
-	a := &App{settings: s, log: log, health: h, running: h.Condition("running"), ready: make(chan struct{})}
+	a := &App{settings: s, log: log, health: h, running: h.Condition("running")}
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
@@ -76,7 +74,7 @@ func (a *App) abandon() {
 		a.auth.Close()
 	}
 	if a.redis != nil {
-		_ = a.redis.client.Close()
+		_ = a.redis.Client.Close()
 	}
 }
 
@@ -103,7 +101,7 @@ func (a *App) build() (err error) {
 		id = "edge " + advertise
 	}
 	if s.Redis != "" {
-		if a.redis, err = newRedisWatch(s.Redis, a.health.Condition("redis"), a.checkReady, a.component("redis")); err != nil {
+		if a.redis, err = service.NewRedis(s.Redis, a.health.Condition("redis"), a.component("redis")); err != nil {
 			return fmt.Errorf("redis-url: %w", err)
 		}
 	}
@@ -143,7 +141,6 @@ func (a *App) build() (err error) {
 				return
 			}
 			connected.Up()
-			a.checkReady()
 		},
 	}); err != nil {
 		return err
@@ -185,17 +182,10 @@ func (a *App) socketOptions() socketio.Options {
 // component is the log of a part.
 func (a *App) component(name string) *slog.Logger { return a.log.With("component", name) }
 
-// checkReady closes Ready the first time that nothing is missing.
-func (a *App) checkReady() {
-	if a.health.Ready() {
-		a.readyOnce.Do(func() { close(a.ready) })
-	}
-}
-
 // Ready is closed when the edge can take clients for the first time.
-func (a *App) Ready() <-chan struct{} { return a.ready }
+func (a *App) Ready() <-chan struct{} { return a.health.Once() }
 
-// Addr is where clients connect, AdminAddr where operators look.
+// Addr is where clients connect.
 func (a *App) Addr() string { return a.clients.Addr().String() }
 
 // AdminAddr is where operators look.

@@ -83,8 +83,3 @@ func shutdown(ctx context.Context, server *http.Server) error {
 	}
 	return err
 }
-
-// adminServer serves health and profiles.
-func (a *App) adminServer() *http.Server {
-	return &http.Server{Handler: a.health.AdminMux(), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime}
-}

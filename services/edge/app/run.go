@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
-)
 
-// step is one thing to stop.
-type step struct {
-	name string
-	stop func(ctx context.Context) error // must return when ctx ends
-}
+	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/service"
+)
 
 // Run serves until ctx ends or a listener fails, then stops everything: first the readiness, then the
 // sessions, HTTP, the fanouts' streams, Redis. Each step may take Settings.Grace. It returns when nothing
@@ -22,11 +18,14 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopBackground()
 	failed := make(chan error, 2)
 
-	admin := a.adminServer()
-	adminDone := serve(admin, a.admin, failed)
-	var redisDone, linksDone sync.WaitGroup
+	var watching, linksDone sync.WaitGroup
+	watching.Go(func() {
+		if err := health.Serve(background, a.admin, a.health.AdminMux()); err != nil {
+			failed <- fmt.Errorf("admin: %w", err)
+		}
+	})
 	if a.redis != nil {
-		redisDone.Go(func() { a.redis.run(background) })
+		watching.Go(func() { a.redis.Watch(background) })
 	}
 	streams, stopStreams := context.WithCancel(background)
 	defer stopStreams()
@@ -36,7 +35,6 @@ func (a *App) Run(ctx context.Context) error {
 
 	a.log.Info("edge started", "listen", a.Addr(), "admin", a.AdminAddr(), "fanouts", a.settings.Fanouts, "auth", a.settings.Auth)
 	a.running.Up()
-	a.checkReady()
 
 	var err error
 	select {
@@ -44,59 +42,29 @@ func (a *App) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	a.log.Info("edge stops")
-	return errors.Join(err, a.stop([]step{
-		{"readiness", func(context.Context) error { a.running.Down("stopping"); return nil }},
-		{"sessions", a.server.Close},
-		{"relayed requests", func(ctx context.Context) error { return within(ctx, a.relay.Close) }},
-		{"clients' HTTP", func(ctx context.Context) error {
-			err := shutdown(ctx, clients)
-			<-clientsDone
-			return err
-		}},
-		{"commands", func(ctx context.Context) error { return within(ctx, a.gateway.Close) }},
-		{"fanouts' streams", func(ctx context.Context) error {
-			stopStreams()
-			return within(ctx, linksDone.Wait)
-		}},
-		{"guilds", func(context.Context) error { a.guilds.Close(); return nil }},
-		{"authenticator", func(ctx context.Context) error { return within(ctx, a.auth.Close) }},
-		{"Redis", func(ctx context.Context) error {
-			stopBackground()
-			if a.redis == nil {
-				return nil
-			}
-			return errors.Join(within(ctx, redisDone.Wait), a.redis.client.Close())
-		}},
-		{"admin's HTTP", func(ctx context.Context) error {
-			err := shutdown(ctx, admin)
-			<-adminDone
-			return err
-		}},
-	}))
-}
-
-// stop takes the steps in order; one that fails does not keep the next from being taken.
-func (a *App) stop(steps []step) (err error) {
-	for _, step := range steps {
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(context.Background(), a.settings.Grace)
-		if stopErr := step.stop(ctx); stopErr != nil {
-			err = errors.Join(err, fmt.Errorf("stopping %s: %w", step.name, stopErr))
+	stopping := service.Stopping{Log: a.log, Grace: a.settings.Grace}
+	stopping.Step("readiness", func(context.Context) error { a.running.Down("stopping"); return nil })
+	stopping.Step("sessions", a.server.Close)
+	stopping.Step("relayed requests", func(ctx context.Context) error { return service.Within(ctx, a.relay.Close) })
+	stopping.Step("clients' HTTP", func(ctx context.Context) error {
+		err := shutdown(ctx, clients)
+		<-clientsDone
+		return err
+	})
+	stopping.Step("commands", func(ctx context.Context) error { return service.Within(ctx, a.gateway.Close) })
+	stopping.Step("fanouts' streams", func(ctx context.Context) error {
+		stopStreams()
+		return service.Within(ctx, linksDone.Wait)
+	})
+	stopping.Step("guilds", func(context.Context) error { a.guilds.Close(); return nil })
+	stopping.Step("authenticator", func(ctx context.Context) error { return service.Within(ctx, a.auth.Close) })
+	stopping.Step("admin and Redis", func(ctx context.Context) error {
+		stopBackground()
+		err := service.Within(ctx, watching.Wait)
+		if a.redis != nil {
+			err = errors.Join(err, a.redis.Client.Close())
 		}
-		cancel()
-		a.log.Debug("stopped", "step", step.name, "took", time.Since(began))
-	}
-	return err
-}
-
-// within waits for f as long as ctx lasts.
-func within(ctx context.Context, f func()) error {
-	done := make(chan struct{})
-	go func() { f(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		return err
+	})
+	return errors.Join(err, stopping.Err())
 }

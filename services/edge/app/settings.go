@@ -6,9 +6,17 @@ import (
 	"net"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/services/edge/relay"
 )
+
+// Program is what the command says of itself.
+var Program = settings.Program{
+	Name:        "edge",
+	Description: "edge serves Pona's events to browsers over Socket.IO.",
+	EnvPrefix:   "PONA_EDGE",
+}
 
 // Settings are all that can be set of an edge, as flags, variables (PONA_EDGE_…) and keys of a file;
 // see pkg/settings, whose Defaults fills in what holds where nothing is set.
@@ -53,6 +61,8 @@ type Settings struct {
 	AuthEntries     int           `default:"1000" unit:"entries" group:"Authentication" help:"Users, and as many memberships, remembered."`
 
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
+
+	service.Logging
 }
 
 // Validate finds settings that are impossible, whoever decides who may listen. The error names them.

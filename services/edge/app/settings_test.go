@@ -70,10 +70,10 @@ func TestInsecureDevStaysOnLoopback(t *testing.T) {
 func TestHelpTellsEverySetting(t *testing.T) {
 	var s Settings
 	var help bytes.Buffer
-	if proceed, err := settings.Parse(settings.Program{Name: "edge", EnvPrefix: "PONA_EDGE"}, &s, []string{"--help"}, &help); proceed || err != nil {
+	if proceed, err := settings.Parse(Program, &s, []string{"--help"}, &help); proceed || err != nil {
 		t.Fatal(proceed, err)
 	}
-	all, err := settings.List(settings.Program{Name: "edge", EnvPrefix: "PONA_EDGE"}, &s)
+	all, err := settings.List(Program, &s)
 	if err != nil {
 		t.Fatal(err)
 	}

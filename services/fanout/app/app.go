@@ -12,12 +12,12 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
 
 	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
@@ -30,15 +30,13 @@ type App struct {
 	settings Settings
 	log      *slog.Logger
 
-	health    *health.Health
-	running   *health.Condition
-	ready     chan struct{}
-	readyOnce sync.Once
+	health  *health.Health
+	running *health.Condition
 
 	listener, admin net.Listener
 	grpc            *grpc.Server
 
-	redis    *redisWatch // nil without Redis
+	redis    *service.Redis // nil without Redis
 	nats     *natsWatch
 	stream   atomic.Pointer[stream.Stream] // nil until it is open
 	ingest   *ingest.Server
@@ -57,17 +55,17 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		s.ID = newID()
 	}
 	h := health.New()
-	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running"), ready: make(chan struct{})}
-	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.checkReady, a.log)
+	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running")}
+	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.log)
 	if s.Redis != "" {
 		var err error
-		if a.redis, err = newRedisWatch(s.Redis, h.Condition("redis"), a.checkReady, a.log); err != nil {
+		if a.redis, err = service.NewRedis(s.Redis, h.Condition("redis"), a.log); err != nil {
 			return nil, fmt.Errorf("redis-url: %w", err)
 		}
 	}
 	if err := a.listen(); err != nil {
 		if a.redis != nil {
-			_ = a.redis.client.Close() // it has not been used
+			_ = a.redis.Client.Close() // it has not been used
 		}
 		return nil, err
 	}
@@ -108,13 +106,7 @@ func (a *App) GRPCAddr() string { return a.listener.Addr().String() }
 func (a *App) AdminAddr() string { return a.admin.Addr().String() }
 
 // Ready is closed once everything was up for the first time; what happens later, /readyz tells.
-func (a *App) Ready() <-chan struct{} { return a.ready }
-
-func (a *App) checkReady() {
-	if a.health.Ready() {
-		a.readyOnce.Do(func() { close(a.ready) })
-	}
-}
+func (a *App) Ready() <-chan struct{} { return a.health.Once() }
 
 var notForID = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 

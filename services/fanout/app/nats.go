@@ -17,14 +17,13 @@ import (
 type natsWatch struct {
 	url, name string
 	condition *health.Condition
-	changed   func() // told when the condition has come up
 	log       *slog.Logger
 	closed    chan struct{} // closed after the connection
 	closeOnce sync.Once
 }
 
-func newNATSWatch(url, id string, condition *health.Condition, changed func(), log *slog.Logger) *natsWatch {
-	return &natsWatch{url: url, name: "fanout " + id, condition: condition, changed: changed, log: log, closed: make(chan struct{})}
+func newNATSWatch(url, id string, condition *health.Condition, log *slog.Logger) *natsWatch {
+	return &natsWatch{url: url, name: "fanout " + id, condition: condition, log: log, closed: make(chan struct{})}
 }
 
 // connect tries until NATS is there or ctx ends. Afterwards the connection repairs itself; while it
@@ -49,7 +48,6 @@ func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
 			nats.ReconnectHandler(func(nc *nats.Conn) {
 				w.log.Info("NATS connected", "server", nc.ConnectedUrlRedacted())
 				w.condition.Up()
-				w.changed()
 			}),
 			nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 				subject := ""
@@ -67,7 +65,6 @@ func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
 	}
 	w.log.Info("NATS connected", "server", nc.ConnectedUrlRedacted())
 	w.condition.Up()
-	w.changed()
 	return nc, nil
 }
 

@@ -14,14 +14,9 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/services/fanout/stream"
 )
-
-// step is one thing to stop.
-type step struct {
-	name string
-	stop func(ctx context.Context) error // must return when ctx ends
-}
 
 // Run serves until ctx ends or something fails for good, then stops everything: readiness first,
 // then the bots' calls, the partitions, the edges' streams, gRPC, NATS and Redis. Each step may take
@@ -41,7 +36,7 @@ func (a *App) Run(ctx context.Context) error {
 	var watching, serving sync.WaitGroup
 	watching.Go(func() { report("admin", health.Serve(background, a.admin, a.health.AdminMux())) })
 	if a.redis != nil {
-		watching.Go(func() { a.redis.watch(background) })
+		watching.Go(func() { a.redis.Watch(background) })
 	}
 	serving.Go(func() { report("gRPC", a.serve()) })
 	var work errgroup.Group
@@ -53,7 +48,6 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	a.log.Info("fanout started", "grpc", a.GRPCAddr(), "admin", a.AdminAddr())
 	a.running.Up()
-	a.checkReady()
 
 	var err error
 	select {
@@ -61,33 +55,33 @@ func (a *App) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	a.log.Info("fanout stops")
-	return errors.Join(err, a.stop([]step{
-		{"readiness", func(context.Context) error { a.running.Down("stopping"); return nil }},
-		{"bots' calls", func(context.Context) error { a.ingest.Drain(); a.commands.Drain(); return nil }},
-		{"partitions", func(ctx context.Context) error {
-			stopWork()
-			return within(ctx, func() { _ = work.Wait() })
-		}},
-		{"edges' streams", func(context.Context) error { a.route.Close(); return nil }},
-		{"gRPC", func(ctx context.Context) error {
-			_ = within(ctx, a.grpc.GracefulStop) // who does not let go, such as a health watch, is cut off
-			a.grpc.Stop()
-			serving.Wait()
-			return nil
-		}},
-		{"calls", func(ctx context.Context) error {
-			return within(ctx, func() { a.ingest.Close(); a.route.Wait(); a.commands.Wait() })
-		}},
-		{"NATS", func(ctx context.Context) error { return a.nats.close(ctx, nc) }},
-		{"admin and Redis", func(ctx context.Context) error {
-			stopBackground()
-			err := within(ctx, watching.Wait)
-			if a.redis != nil {
-				err = errors.Join(err, a.redis.client.Close())
-			}
-			return err
-		}},
-	}))
+	stopping := service.Stopping{Log: a.log, Grace: a.settings.Grace}
+	stopping.Step("readiness", func(context.Context) error { a.running.Down("stopping"); return nil })
+	stopping.Step("bots' calls", func(context.Context) error { a.ingest.Drain(); a.commands.Drain(); return nil })
+	stopping.Step("partitions", func(ctx context.Context) error {
+		stopWork()
+		return service.Within(ctx, func() { _ = work.Wait() })
+	})
+	stopping.Step("edges' streams", func(context.Context) error { a.route.Close(); return nil })
+	stopping.Step("gRPC", func(ctx context.Context) error {
+		_ = service.Within(ctx, a.grpc.GracefulStop) // who does not let go, such as a health watch, is cut off
+		a.grpc.Stop()
+		serving.Wait()
+		return nil
+	})
+	stopping.Step("calls", func(ctx context.Context) error {
+		return service.Within(ctx, func() { a.ingest.Close(); a.route.Wait(); a.commands.Wait() })
+	})
+	stopping.Step("NATS", func(ctx context.Context) error { return a.nats.close(ctx, nc) })
+	stopping.Step("admin and Redis", func(ctx context.Context) error {
+		stopBackground()
+		err := service.Within(ctx, watching.Wait)
+		if a.redis != nil {
+			err = errors.Join(err, a.redis.Client.Close())
+		}
+		return err
+	})
+	return errors.Join(err, stopping.Err())
 }
 
 func (a *App) serve() error {
@@ -110,7 +104,6 @@ func (a *App) work(ctx context.Context) (*nats.Conn, error) {
 	}
 	a.nats.condition.Up()
 	opened.Up()
-	a.checkReady()
 	// Leave time in the step for what the owner waits for after its partitions are handed over.
 	return nc, a.owner.Run(ctx, a.settings.Grace*3/4)
 }
@@ -153,30 +146,4 @@ func endedOr(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// stop takes the steps in order; one that fails does not keep the next from being taken.
-func (a *App) stop(steps []step) (err error) {
-	for _, step := range steps {
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(context.Background(), a.settings.Grace)
-		if stopErr := step.stop(ctx); stopErr != nil {
-			err = errors.Join(err, fmt.Errorf("stopping %s: %w", step.name, stopErr))
-		}
-		cancel()
-		a.log.Debug("stopped", "step", step.name, "took", time.Since(began))
-	}
-	return err
-}
-
-// within waits for f as long as ctx lasts.
-func within(ctx context.Context, f func()) error {
-	done := make(chan struct{})
-	go func() { f(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -6,8 +6,16 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
 )
+
+// Program is what the command says of itself.
+var Program = settings.Program{
+	Name:        "fanout",
+	Description: "fanout stores the events of Pona's bots and gives them to the edges.",
+	EnvPrefix:   "PONA_FANOUT",
+}
 
 // Settings are all that can be set of a fanout, as flags, variables (PONA_FANOUT_…) and keys of a
 // file; see pkg/settings, whose Defaults fills in what holds where nothing is set.
@@ -36,6 +44,8 @@ type Settings struct {
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
 
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
+
+	service.Logging
 }
 
 // idPattern is what a name must be to stand in a NATS subject and a KV key.

@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pona-realtime/pona/pkg/health"
+)
+
+// TestRedisThatComesAndGoes starts a real redis-server after the watch, and ends it again.
+func TestRedisThatComesAndGoes(t *testing.T) {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("no redis-server is installed (Debian: redis-server)")
+	}
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	h := health.New()
+	lines := make(lineLog, 100)
+	r, err := NewRedis("unix://"+socket, h.Condition("redis"), slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key != slog.MessageKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.Watch(ctx) }()
+	lines.expect(t, "msg=\"Redis not reachable, trying again\"\n")
+	if h.Ready() {
+		t.Error("ready before Redis was there")
+	}
+
+	server := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir())
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines.expect(t, "msg=\"Redis connected\"\n")
+	<-h.Once()
+
+	_ = server.Process.Kill()
+	_ = server.Wait()
+	lines.expect(t, "msg=\"Redis not reachable, trying again\"\n")
+	if !h.Ready() {
+		t.Error("a cluster without Redis serves on, but is not ready")
+	}
+	stop()
+	<-ended
+	if err := r.Client.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRedisURLIsChecked(t *testing.T) {
+	if _, err := NewRedis("http://host", health.New().Condition("redis"), slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("http is no Redis")
+	}
+}
+
+// lineLog hands each line of a log to the test.
+type lineLog chan string
+
+func (l lineLog) Write(p []byte) (int, error) { l <- string(p); return len(p), nil }
+
+func (l lineLog) expect(t *testing.T, want string) {
+	t.Helper()
+	select {
+	case got := <-l:
+		if got != want {
+			t.Errorf("logged %q, want %q", got, want)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("waiting in vain for %q", want)
+	}
+}
