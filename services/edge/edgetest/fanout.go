@@ -85,7 +85,7 @@ func (f *Fanout) Dispatch(ctx context.Context, request *edgev1.DispatchRequest) 
 func (f *Fanout) Deliver(call grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse]) error {
 	s := &Stream{
 		call: call, requests: make(chan *edgev1.DeliverRequest, 1024),
-		cut: make(chan error, 1), ackCame: make(chan struct{}, 1), Ended: make(chan struct{}),
+		cut: make(chan error, 1), Ended: make(chan struct{}),
 	}
 	defer close(s.Ended)
 	select {
@@ -101,14 +101,6 @@ func (f *Fanout) Deliver(call grpc.BidiStreamingServer[edgev1.DeliverRequest, ed
 			request, err := call.Recv()
 			if err != nil {
 				return
-			}
-			if request.GetAck() != nil {
-				s.acked.Store(request.GetAck().GetBatch())
-				select {
-				case s.ackCame <- struct{}{}:
-				default:
-				}
-				continue
 			}
 			select {
 			case s.requests <- request:

@@ -2,7 +2,6 @@ package edgetest
 
 import (
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,35 +17,13 @@ type Stream struct {
 	Ended chan struct{} // closed when the stream has ended
 
 	call     grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse]
-	requests chan *edgev1.DeliverRequest // Acks left out
+	requests chan *edgev1.DeliverRequest
 	cut      chan error
 
 	sending sync.Mutex
-	batches uint64 // sent
-
-	acked   atomic.Uint64 // taken by the edge
-	ackCame chan struct{} // holds one token after an Ack
 }
 
-// Settle waits until the edge has taken everything that was sent.
-func (s *Stream) Settle(t testing.TB) {
-	t.Helper()
-	s.Batch() // an edge acknowledges an empty one, too
-	s.sending.Lock()
-	sent := s.batches
-	s.sending.Unlock()
-	for s.acked.Load() < sent {
-		select {
-		case <-s.ackCame:
-		case <-s.Ended:
-			t.Fatal("the stream has ended")
-		case <-time.After(Patience):
-			t.Fatalf("%d of %d batches acknowledged", s.acked.Load(), sent)
-		}
-	}
-}
-
-// Next waits for the edge's next request that is no Ack; nil when the stream has ended.
+// Next waits for the edge's next request; nil when the stream has ended.
 func (s *Stream) Next(t testing.TB) *edgev1.DeliverRequest {
 	t.Helper()
 	select {
@@ -94,9 +71,6 @@ func (s *Stream) Cut(err error) { s.cut <- err }
 func (s *Stream) send(response *edgev1.DeliverResponse) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	if response.GetBatch() != nil {
-		s.batches++
-	}
 	_ = s.call.Send(response) // an edge that has gone is no concern of a test's script
 }
 

@@ -39,14 +39,15 @@ func (s *stream) differences() ([]*edgev1.DeliverRequest, error) {
 				known.route = wanted // the snapshot will do for it as well
 			}
 			continue
-		case known != nil && known.route == wanted:
+		case known != nil && known.route == wanted && !known.again:
 			continue
 		case known != nil:
 			requests = append(requests, unsubscribe(guildID))
 			delete(s.sent, guildID)
 		}
 		if wanted != nil {
-			known = &said{route: wanted, awaiting: true} // until it is known better, below
+			// It awaits a snapshot until it is known better, below.
+			known = &said{route: wanted, awaiting: true, resumed: known != nil && known.again}
 			s.sent[guildID], subscribed[wanted] = known, known
 		}
 	}

@@ -107,7 +107,65 @@ func TestSnapshotThenEvents(t *testing.T) {
 	s.Batch(volume(7, 13, "again"), volume(7, 10, "old"), edgetest.Delivery(7, 0, edgetest.Position("5.5")))
 	s.Batch(volume(7, 14, "3"))
 	got.want(t, "7:10", "7=11 1", "7=13 2", "7=0 5.5", "7=14 3")
-	s.Settle(t) // every batch is acknowledged
+}
+
+// after is a delivery that names the guild's event before it.
+func after(previous uint64, d *edgev1.Delivery) *edgev1.Delivery {
+	d.PreviousSequence = previous
+	return d
+}
+
+func TestAGapInAStreamIsClosed(t *testing.T) {
+	f := edgetest.StartFanout(t)
+	l, got := run(t, f)
+	l.Subscribe(7)
+	s := accept(t, f)
+	s.Owned(1, 1, 0)
+	expect(t, s, 7, -1)
+	s.Snapshot(7, 10, nil)
+	s.Batch(after(10, volume(7, 11, "1")), after(12, volume(7, 13, "3")), after(13, volume(7, 14, "4")))
+	got.want(t, "7:10", "7=11 1")
+	if id := s.Unsubscribed(t); id != 7 {
+		t.Errorf("guild %d", id)
+	}
+	expect(t, s, 7, 11)
+	s.Batch(after(14, volume(7, 15, "on its way of before")))
+	s.Batch(after(11, volume(7, 12, "2")), after(12, volume(7, 13, "3")))
+	got.want(t, "7=12 2", "7=13 3")
+	s.Batch(after(14, volume(7, 15, "another gap")))
+	s.Unsubscribed(t)
+	expect(t, s, 7, 13)
+}
+
+func TestAPositionDoesNotOvertakeItsEvent(t *testing.T) {
+	f := edgetest.StartFanout(t)
+	l, got := run(t, f)
+	l.Subscribe(7)
+	s := accept(t, f)
+	s.Owned(1, 1, 0)
+	expect(t, s, 7, -1)
+	s.Snapshot(7, 10, nil)
+	s.Batch(after(11, edgetest.Delivery(7, 0, edgetest.Position("1"))), after(10, volume(7, 11, "a")))
+	s.Batch(after(11, edgetest.Delivery(7, 0, edgetest.Position("2"))))
+	got.want(t, "7:10", "7=11 a", "7=0 2")
+}
+
+// witness has s bring guild 8, in partition 1 of 2, and gives what waits until the edge has taken
+// everything that was sent on s.
+func witness(t *testing.T, l *Links, s *edgetest.Stream, got recorder) (settle func()) {
+	t.Helper()
+	s.Owned(1, 2, 1)
+	l.Subscribe(8)
+	expect(t, s, 8, -1)
+	s.Snapshot(8, 1, nil)
+	got.want(t, "8:1")
+	sequence := uint64(1)
+	return func() {
+		t.Helper()
+		sequence++
+		s.Batch(volume(8, sequence, "settled"))
+		got.want(t, fmt.Sprintf("8=%d settled", sequence))
+	}
 }
 
 func TestAStreamBreaks(t *testing.T) {
@@ -162,25 +220,26 @@ func TestTheOwnerChanges(t *testing.T) {
 	l.Subscribe(7)
 	a, b := accept(t, one), accept(t, two)
 	b.Owned(0, 0)
-	a.Owned(5, 1, 0)
+	settle := witness(t, l, a, got)
+	a.Owned(5, 2, 0)
 	expect(t, a, 7, -1)
 	a.Snapshot(7, 10, nil)
 	a.Batch(volume(7, 11, "1"))
 	got.want(t, "7:10", "7=11 1")
 
-	b.Owned(6, 1, 0) // overrules before the other has let go
+	b.Owned(6, 2, 0) // overrules before the other has let go
 	expect(t, b, 7, 11)
 	a.Batch(volume(7, 12, "of the old owner"))
-	a.Settle(t)
+	settle()
 	b.Batch(volume(7, 11, "1"), volume(7, 12, "2"))
 	got.want(t, "7=12 2")
 	a.Released(0)
-	a.Settle(t)
+	settle()
 	b.Batch(volume(7, 13, "3"))
 	got.want(t, "7=13 3")
 
 	b.Released(0) // and back, in good order: the same stream goes on
-	a.Owned(7, 1, 0)
+	a.Owned(7, 2, 0)
 	expect(t, a, 7, 13)
 	a.Batch(volume(7, 14, "4"))
 	got.want(t, "7=14 4")
@@ -191,14 +250,15 @@ func TestTheHighestEpochIsBelieved(t *testing.T) {
 	l, got := run(t, one, two)
 	l.Subscribe(7)
 	a, b := accept(t, one), accept(t, two)
-	b.Owned(6, 1, 0)
+	b.Owned(6, 2, 0)
 	expect(t, b, 7, -1)
 	b.Snapshot(7, 10, nil)
 	got.want(t, "7:10")
-	a.Owned(5, 1, 0)                                   // believes that it still owns
+	settle := witness(t, l, a, got)
+	a.Owned(5, 2, 0)                                   // believes that it still owns
 	a.Snapshot(7, 99, nil)                             // and was never asked
 	a.Batch(volume(7, 11, "of one that owns nothing")) // so nothing of it is taken
-	a.Settle(t)
+	settle()
 	b.Batch(volume(7, 11, "1"))
 	got.want(t, "7=11 1")
 	b.Cut(nil) // only the other is left, so it is believed
@@ -210,18 +270,19 @@ func TestAnOverruledOwnerReturns(t *testing.T) {
 	l, got := run(t, one, two)
 	l.Subscribe(7)
 	a, b := accept(t, one), accept(t, two)
-	a.Owned(5, 1, 0)
+	settle := witness(t, l, a, got)
+	a.Owned(5, 2, 0)
 	expect(t, a, 7, -1)
 	a.Snapshot(7, 10, nil)
 	got.want(t, "7:10")
-	b.Owned(6, 1, 0)
+	b.Owned(6, 2, 0)
 	expect(t, b, 7, 10)
 	a.Batch(volume(7, 11, "dropped"))
-	a.Settle(t)
+	settle()
 	b.Cut(nil)
 	// What came of the first owner meanwhile was dropped: its stream is begun anew.
 	a = accept(t, one)
-	a.Owned(5, 1, 0)
+	a.Owned(5, 2, 0)
 	expect(t, a, 7, 10)
 	a.Batch(volume(7, 11, "1"))
 	got.want(t, "7=11 1")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -24,7 +23,6 @@ type stream struct {
 	client  edgev1.EdgeServiceClient
 	call    grpc.BidiStreamingClient[edgev1.DeliverRequest, edgev1.DeliverResponse]
 	wake    chan struct{} // holds one token when there may be something to send
-	taken   atomic.Uint64 // number of the last Batch delivered
 
 	// Guarded by Links.mu.
 	live  bool
@@ -36,6 +34,8 @@ type stream struct {
 type said struct {
 	route    *route // whose events come; nil once another fanout has overruled this one
 	awaiting bool   // its snapshot has not come yet
+	again    bool   // events are missing: it is to be said again
+	resumed  bool   // said again, and nothing that follows has come yet; the receiver's own
 }
 
 func newStream(links *Links, address string, client edgev1.EdgeServiceClient,
@@ -96,8 +96,6 @@ func (s *stream) receive() error {
 			if err := s.batch(message.Batch); err != nil {
 				return err
 			}
-			s.taken.Add(1)
-			s.rouse()
 		}
 	}
 }
@@ -111,7 +109,7 @@ func (s *stream) snapshot(snapshot *edgev1.Snapshot) {
 		s.changed(guildID) // it may have become unwanted meanwhile
 	}
 	s.links.mu.Unlock()
-	r := s.route(guildID)
+	r, _ := s.route(guildID)
 	if r == nil {
 		return
 	}
@@ -135,45 +133,69 @@ func (s *stream) reset(guildID uint64) {
 		said.awaiting = true
 	}
 	s.links.mu.Unlock()
-	if r := s.route(guildID); r != nil {
+	if r, _ := s.route(guildID); r != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.known, r.sequence = false, 0
 	}
 }
 
-// route is the guild's, if it is wanted and this stream brings its events.
-func (s *stream) route(guildID uint64) *route {
+// route is the guild's, if it is wanted and this stream brings its events, as was said.
+func (s *stream) route(guildID uint64) (*route, *said) {
 	s.links.mu.Lock()
 	defer s.links.mu.Unlock()
-	r := s.links.routes[guildID]
-	if said := s.sent[guildID]; r == nil || said == nil || said.route != r {
-		return nil
+	r, said := s.links.routes[guildID], s.sent[guildID]
+	if r == nil || said == nil || said.route != r {
+		return nil, nil
 	}
-	return r
+	return r, said
 }
 
 // batch delivers events in order. Those of guilds that another stream brings, that are not known yet
 // (what is on its way of an earlier subscription) or that have been delivered are dropped.
 func (s *stream) batch(batch *edgev1.Batch) error {
 	for _, delivery := range batch.GetDeliveries() {
-		r := s.route(delivery.GetGuildId())
+		r, said := s.route(delivery.GetGuildId())
 		if r == nil {
 			continue
 		}
-		if err := s.deliver(r, delivery); err != nil {
+		err := s.deliver(r, delivery)
+		switch {
+		case err == nil:
+			said.resumed = said.resumed && delivery.GetSequence() == 0
+		case !errors.Is(err, errGap):
 			return err
+		case !said.resumed && delivery.GetSequence() != 0:
+			s.resume(r, said)
 		}
 	}
 	return nil
 }
 
+// resume subscribes again after what has come of a guild: events of it are missing on the stream. What
+// still comes of the earlier subscription has the same gap before it, and is dropped.
+func (s *stream) resume(r *route, said *said) {
+	s.links.mu.Lock()
+	defer s.links.mu.Unlock()
+	if said.route != r || said.again {
+		return
+	}
+	s.links.options.Log.Warn("events of a guild are missing, subscribing again", "fanout", s.address, "guild", r.guildID)
+	said.again = true
+	s.changed(r.guildID)
+}
+
+// deliver gives the guild what comes next of it, and drops what has come before. With errGap nothing is
+// delivered, because something is missing before it.
 func (s *stream) deliver(r *route, delivery *edgev1.Delivery) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sequence := delivery.GetSequence()
 	if !r.known || sequence != 0 && sequence <= r.sequence {
 		return nil
+	}
+	if delivery.GetPreviousSequence() > r.sequence {
+		return errGap
 	}
 	event := new(playerv1.Event)
 	if err := proto.Unmarshal(delivery.GetEvent(), event); err != nil {
@@ -189,7 +211,10 @@ func (s *stream) deliver(r *route, delivery *edgev1.Delivery) error {
 	return nil
 }
 
-var errForeign = errors.New("the event is another guild's")
+var (
+	errForeign = errors.New("the event is another guild's")
+	errGap     = errors.New("events before it are missing")
+)
 
 // send says hello, and then what changes, until ctx or the stream ends.
 func (s *stream) send(ctx context.Context) error {
@@ -198,7 +223,6 @@ func (s *stream) send(ctx context.Context) error {
 	}}); err != nil {
 		return ignoreEOF(err)
 	}
-	acked := uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -211,14 +235,6 @@ func (s *stream) send(ctx context.Context) error {
 		}
 		for _, request := range requests {
 			if err := s.call.Send(request); err != nil {
-				return ignoreEOF(err)
-			}
-		}
-		if taken := s.taken.Load(); taken != acked {
-			acked = taken
-			if err := s.call.Send(&edgev1.DeliverRequest{Message: &edgev1.DeliverRequest_Ack{
-				Ack: &edgev1.Ack{Batch: taken},
-			}}); err != nil {
 				return ignoreEOF(err)
 			}
 		}

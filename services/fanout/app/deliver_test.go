@@ -3,7 +3,9 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -35,7 +37,6 @@ func TestEventReachesTheEdgeByteForByte(t *testing.T) {
 		t.Errorf("results %v", results)
 	}
 	got := edge.AwaitEvents(guild, 1)[0]
-	// A position travels beside the stream, and might overtake an event that is still on its way.
 	if position := bot.Publish(fanouttest.Position(guild, "1234.50"))[0]; position.GetSequence() != 0 {
 		t.Errorf("a position was stored: %v", position)
 	}
@@ -229,4 +230,64 @@ func sequences(events []*edgev1.Delivery) (all []uint64) {
 		all = append(all, d.GetSequence())
 	}
 	return all
+}
+
+func TestPositionComesAfterTheEventPublishedBeforeIt(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	edge.AwaitSnapshot(guild)
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	const total = 100
+	for n := 1; n <= total; n++ {
+		bot.Publish(fanouttest.Volume(guild, n), fanouttest.Position(guild, strconv.Itoa(n)))
+	}
+	edge.AwaitEvents(guild, total)
+	volume, sequence := 0, uint64(0)
+	for _, r := range edge.Came() {
+		for _, d := range r.GetBatch().GetDeliveries() {
+			if d.GetPreviousSequence() != sequence {
+				t.Errorf("after %d came %v", sequence, d)
+			}
+			if d.GetSequence() != 0 {
+				volume, sequence = volumeOf(t, d), d.GetSequence()
+				continue
+			}
+			var ev playerv1.Event
+			if err := proto.Unmarshal(d.GetEvent(), &ev); err != nil {
+				t.Fatal(err)
+			}
+			if position := number(t, ev.GetPositionUpdated().GetPosition()); position > volume {
+				t.Errorf("position %d came when only event %d had", position, volume)
+			}
+		}
+	}
+}
+
+func TestWhatNobodyCanUseIsLeftOutOfAReplayToo(t *testing.T) {
+	nats := fanouttest.StartNATS(t)
+	f := startReady(t, nats.URL())
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	edge.AwaitSnapshot(guild)
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	first := bot.Publish(fanouttest.Volume(guild, 1))[0].GetSequence()
+	js, err := jetstream.New(nats.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), fmt.Sprintf("player.%d.nonsense", uint64(guild)), []byte{0xff}); err != nil {
+		t.Fatal(err)
+	}
+	last := bot.Publish(fanouttest.Volume(guild, 2))[0].GetSequence()
+	edge.AwaitEvents(guild, 2)
+	late := fanouttest.NewEdge(t, f.GRPCAddr(), "late")
+	late.AwaitOwned(8)
+	late.Resume(guild, first)
+	got := late.AwaitEvents(guild, 1)
+	if len(got) != 1 || got[0].GetSequence() != last || got[0].GetPreviousSequence() != first {
+		t.Errorf("replayed %v", got)
+	}
 }

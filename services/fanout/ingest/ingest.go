@@ -84,7 +84,7 @@ func (s *Server) store(j job) error {
 		return context.Cause(j.ctx)
 	}
 	if isPosition(j.event) {
-		return storeError(j.log.SendPosition(j.event, j.encoded))
+		return storeError(j.log.SendPosition(j.event, j.encoded, LastStored(j.ctx, j.event.GetGuildId())))
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, s.timeout)
 	defer cancel()

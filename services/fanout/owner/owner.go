@@ -34,7 +34,7 @@ type Log interface {
 	Follow(ctx context.Context, partition uint32, after uint64, handle func(*edgev1.Delivery)) error
 	History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) (events []*edgev1.Delivery, whole bool, err error)
 	Last(ctx context.Context, partition uint32) (uint64, error)
-	Positions(partition uint32, handle func(guildID uint64, event []byte)) (stop func(), err error)
+	Positions(partition uint32, handle func(guildID, after uint64, event []byte)) (stop func(), err error)
 }
 
 // Options tune an Owner; what stands with a field holds for its zero value.

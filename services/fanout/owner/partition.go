@@ -53,8 +53,15 @@ type guild struct {
 	revision uint64        // of the checkpoint
 	edges    []*route.Edge // those that get every event
 	replay   *replay       // what other edges wait for; nil when none does
+	early    *early        // a position that waits for its event; nil for none
 	touched  time.Time
 	place    *list.Element // in partition.recent
+}
+
+// early is a position that has come before the event that its bot published before it.
+type early struct {
+	after    uint64 // the event's sequence
+	delivery *edgev1.Delivery
 }
 
 func newPartition(ctx context.Context, l *lease, events Log, c *checkpoints, maxReplay int, log *slog.Logger) *partition {
@@ -93,14 +100,26 @@ func (p *partition) handle(d *edgev1.Delivery) {
 		return // the tenure has ended
 	}
 	p.sequence = d.GetSequence()
-	if d.GetSequence() <= g.sequence {
-		return // the checkpoint holds it already
+	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
+		p.event(g, d)
 	}
-	if err := fold(g.state, d); err != nil {
-		p.log.Warn("an event that nobody can use is left out", "guild", d.GetGuildId(), "sequence", d.GetSequence(), "error", err)
+	if early := g.early; early != nil && early.after <= p.sequence {
+		g.early = nil
+		p.pass(g, early.delivery)
+	}
+}
+
+// event folds what comes next in a guild. The caller holds mu.
+func (p *partition) event(g *guild, d *edgev1.Delivery) {
+	ev, err := decode(d)
+	if err == nil {
+		err = player.Fold(g.state, ev)
+	}
+	if err != nil {
+		p.log.Warn("an event that nobody can use is left out", "guild", g.id, "sequence", d.GetSequence(), "error", err)
 		return
 	}
-	g.sequence = d.GetSequence()
+	d.PreviousSequence, g.sequence = g.sequence, d.GetSequence()
 	p.dirty[g.id] = g
 	for _, e := range g.edges {
 		e.Event(d)
@@ -110,8 +129,9 @@ func (p *partition) handle(d *edgev1.Delivery) {
 	}
 }
 
-// position folds a position and gives it to the guild's edges.
-func (p *partition) position(guildID uint64, event []byte) {
+// position takes a position, which waits for the event that its bot published before it. A newer one
+// takes its place.
+func (p *partition) position(guildID, after uint64, event []byte) {
 	d := &edgev1.Delivery{GuildId: guildID, Event: event}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,32 +142,47 @@ func (p *partition) position(guildID uint64, event []byte) {
 	if g == nil {
 		return
 	}
-	if err := fold(g.state, d); err != nil {
-		p.log.Warn("a position that nobody can use is left out", "guild", guildID, "error", err)
+	g.early = nil
+	if after > p.sequence {
+		g.early = &early{after, d}
 		return
 	}
+	p.pass(g, d)
+}
+
+// pass folds a position and gives it to the guild's edges. The caller holds mu.
+func (p *partition) pass(g *guild, d *edgev1.Delivery) {
+	ev, err := decode(d)
+	if err == nil {
+		err = player.Fold(g.state, ev)
+	}
+	if err != nil {
+		p.log.Warn("a position that nobody can use is left out", "guild", g.id, "error", err)
+		return
+	}
+	d.PreviousSequence = g.sequence
 	for _, e := range g.edges {
 		e.Position(d)
 	}
 }
 
-// fold takes what stands in the stream with a grain of salt: not only this project's ingest can
+// decode takes what stands in the stream with a grain of salt: not only this project's ingest can
 // publish there.
-func fold(state *playerv1.GuildState, d *edgev1.Delivery) error {
-	var ev playerv1.Event
-	if err := proto.Unmarshal(d.GetEvent(), &ev); err != nil {
-		return err
+func decode(d *edgev1.Delivery) (*playerv1.Event, error) {
+	ev := new(playerv1.Event)
+	if err := proto.Unmarshal(d.GetEvent(), ev); err != nil {
+		return nil, err
 	}
-	if err := player.Validate(&ev); err != nil {
-		return err
+	if err := player.Validate(ev); err != nil {
+		return nil, err
 	}
 	if ev.GetGuildId() != d.GetGuildId() {
-		return errForeignGuild
+		return nil, errForeignGuild
 	}
 	if _, isPosition := ev.GetKind().(*playerv1.Event_PositionUpdated); isPosition != (d.GetSequence() == 0) {
-		return errMisplaced
+		return nil, errMisplaced
 	}
-	return player.Fold(state, &ev)
+	return ev, nil
 }
 
 // guild finds a guild, in memory or else in its checkpoint, and marks it as used. It is nil when

@@ -104,6 +104,14 @@ func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err e
 	if err != nil {
 		p.log.Debug("edges get a snapshot instead of what they missed", "guild", g.id, "edges", len(r.waiting), "reason", err)
 	}
+	previous := r.after
+	events = slices.DeleteFunc(events, func(d *edgev1.Delivery) bool {
+		if _, unusable := decode(d); unusable != nil {
+			return true // as it was left out when it came
+		}
+		d.PreviousSequence, previous = previous, d.GetSequence()
+		return false
+	})
 	for _, w := range r.waiting {
 		if err != nil {
 			g.startOver(w.edge)

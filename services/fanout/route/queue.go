@@ -1,6 +1,7 @@
 package route
 
 import (
+	"context"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -29,6 +30,7 @@ type Edge struct {
 	id    string
 	limit int           // bytes that may wait or be under way
 	wake  chan struct{} // holds one token when there may be something to send
+	room  chan struct{} // holds one token when there may be less than half of limit
 	over  chan struct{} // closed when the queue was given up
 
 	mu        sync.Mutex
@@ -39,7 +41,10 @@ type Edge struct {
 }
 
 func newEdge(id string, limit int) *Edge {
-	return &Edge{id: id, limit: limit, wake: make(chan struct{}, 1), over: make(chan struct{}), positions: make(map[uint64]int)}
+	return &Edge{
+		id: id, limit: limit, positions: make(map[uint64]int),
+		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), over: make(chan struct{}),
+	}
 }
 
 // ID names the edge in logs.
@@ -151,7 +156,31 @@ func (e *Edge) take(spare []item) (gathered []item, ended error) {
 func (e *Edge) sent(size int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.bytes -= size
+	if e.bytes -= size; e.bytes <= e.limit/2 {
+		select {
+		case e.room <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// awaitRoom waits until less than half of the bound waits, or the stream ends: what an edge asks for
+// comes as fast as it takes it, and is no reason to end its stream.
+func (e *Edge) awaitRoom(ctx context.Context) {
+	for e.crowded() {
+		select {
+		case <-e.room:
+		case <-e.over:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (e *Edge) crowded() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ended == nil && e.bytes > e.limit/2
 }
 
 // reason says why the stream ends.

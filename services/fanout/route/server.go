@@ -135,13 +135,12 @@ func (s *Server) read(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edg
 			if len(guilds) >= maxGuilds {
 				return status.Errorf(codes.ResourceExhausted, "subscribe: more than %d guilds", maxGuilds)
 			}
+			e.awaitRoom(stream.Context())
 			guilds[guildID] = struct{}{}
 			s.partitions.Subscribe(e, guildID, message.Subscribe.AfterSequence) //nolint:protogetter // unset and 0 differ
 		case *edgev1.DeliverRequest_Unsubscribe:
 			delete(guilds, message.Unsubscribe.GetGuildId())
 			s.partitions.Unsubscribe(e, message.Unsubscribe.GetGuildId())
-		case *edgev1.DeliverRequest_Ack:
-			// What is under way is bounded by gRPC's flow control; nothing waits for this.
 		case *edgev1.DeliverRequest_Hello:
 			return status.Error(codes.InvalidArgument, "hello: only the first message may be one")
 		default:

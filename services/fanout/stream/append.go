@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -55,10 +56,18 @@ func (s *Stream) Append(ctx context.Context, ev *playerv1.Event, encoded []byte)
 	return ack.Sequence, ack.Duplicate, nil
 }
 
-// SendPosition sends a position to the partition's owner. It is not stored: where nobody listens,
-// it is lost, and the next one comes soon.
-func (s *Stream) SendPosition(ev *playerv1.Event, encoded []byte) error {
-	if err := s.nc.Publish(s.positionOf(ev.GetGuildId()), encoded); err != nil {
+// afterHeader is the sequence of the event that its bot had published before a position.
+const afterHeader = "Pona-After"
+
+// SendPosition sends a position to the partition's owner, which lets it pass after the event of the
+// guild with the sequence after; 0 is not waited for. It is not stored: where nobody listens, it is
+// lost, and the next one comes soon.
+func (s *Stream) SendPosition(ev *playerv1.Event, encoded []byte, after uint64) error {
+	msg := &nats.Msg{Subject: s.positionOf(ev.GetGuildId()), Data: encoded}
+	if after != 0 {
+		msg.Header = nats.Header{afterHeader: {strconv.FormatUint(after, 10)}}
+	}
+	if err := s.nc.PublishMsg(msg); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -71,10 +72,11 @@ func (s *Stream) Last(ctx context.Context, partition uint32) (uint64, error) {
 }
 
 // Positions calls handle with each position of the partition's guilds, one after the other, until
-// stop is called. One call of handle may still run when stop returns.
-func (s *Stream) Positions(partition uint32, handle func(guildID uint64, event []byte)) (stop func(), err error) {
+// stop is called; after is SendPosition's. One call of handle may still run when stop returns.
+func (s *Stream) Positions(partition uint32, handle func(guildID, after uint64, event []byte)) (stop func(), err error) {
 	sub, err := s.nc.Subscribe(positionsOf(partition), func(msg *nats.Msg) {
-		handle(guildOf(msg.Subject), msg.Data)
+		after, _ := strconv.ParseUint(msg.Header.Get(afterHeader), 10, 64) // 0 where another program sends none
+		handle(guildOf(msg.Subject), after, msg.Data)
 	})
 	if err != nil {
 		return nil, err

@@ -32,7 +32,6 @@ type DeliverRequest struct {
 	//	*DeliverRequest_Hello
 	//	*DeliverRequest_Subscribe
 	//	*DeliverRequest_Unsubscribe
-	//	*DeliverRequest_Ack
 	Message       isDeliverRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -102,15 +101,6 @@ func (x *DeliverRequest) GetUnsubscribe() *Unsubscribe {
 	return nil
 }
 
-func (x *DeliverRequest) GetAck() *Ack {
-	if x != nil {
-		if x, ok := x.Message.(*DeliverRequest_Ack); ok {
-			return x.Ack
-		}
-	}
-	return nil
-}
-
 type isDeliverRequest_Message interface {
 	isDeliverRequest_Message()
 }
@@ -128,17 +118,11 @@ type DeliverRequest_Unsubscribe struct {
 	Unsubscribe *Unsubscribe `protobuf:"bytes,3,opt,name=unsubscribe,proto3,oneof"`
 }
 
-type DeliverRequest_Ack struct {
-	Ack *Ack `protobuf:"bytes,4,opt,name=ack,proto3,oneof"`
-}
-
 func (*DeliverRequest_Hello) isDeliverRequest_Message() {}
 
 func (*DeliverRequest_Subscribe) isDeliverRequest_Message() {}
 
 func (*DeliverRequest_Unsubscribe) isDeliverRequest_Message() {}
-
-func (*DeliverRequest_Ack) isDeliverRequest_Message() {}
 
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -283,52 +267,6 @@ func (x *Unsubscribe) GetGuildId() uint64 {
 	return 0
 }
 
-// Ack says that the edge has taken all Batches of this stream up to the given number.
-type Ack struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of the last Batch taken; the first of a stream is 1.
-	Batch         uint64 `protobuf:"varint,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Ack) Reset() {
-	*x = Ack{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Ack) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Ack) ProtoMessage() {}
-
-func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Ack.ProtoReflect.Descriptor instead.
-func (*Ack) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *Ack) GetBatch() uint64 {
-	if x != nil {
-		return x.Batch
-	}
-	return 0
-}
-
 type DeliverResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -345,7 +283,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -357,7 +295,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -370,7 +308,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *DeliverResponse) GetMessage() isDeliverResponse_Message {
@@ -473,7 +411,7 @@ type Owned struct {
 
 func (x *Owned) Reset() {
 	*x = Owned{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +423,7 @@ func (x *Owned) String() string {
 func (*Owned) ProtoMessage() {}
 
 func (x *Owned) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +436,7 @@ func (x *Owned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Owned.ProtoReflect.Descriptor instead.
 func (*Owned) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Owned) GetPartitions() []*Partition {
@@ -526,7 +464,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +476,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +489,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Partition) GetNumber() uint32 {
@@ -578,7 +516,7 @@ type Released struct {
 
 func (x *Released) Reset() {
 	*x = Released{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +528,7 @@ func (x *Released) String() string {
 func (*Released) ProtoMessage() {}
 
 func (x *Released) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +541,7 @@ func (x *Released) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Released.ProtoReflect.Descriptor instead.
 func (*Released) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Released) GetPartitions() []uint32 {
@@ -626,7 +564,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +576,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +589,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Snapshot) GetGuildId() uint64 {
@@ -686,7 +624,7 @@ type Reset struct {
 
 func (x *Reset) Reset() {
 	*x = Reset{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +636,7 @@ func (x *Reset) String() string {
 func (*Reset) ProtoMessage() {}
 
 func (x *Reset) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +649,7 @@ func (x *Reset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reset.ProtoReflect.Descriptor instead.
 func (*Reset) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Reset) GetGuildId() uint64 {
@@ -731,7 +669,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +681,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +694,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{11}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Batch) GetDeliveries() []*Delivery {
@@ -774,14 +712,18 @@ type Delivery struct {
 	// pona.player.v1.Event, encoded, as it stands in the stream.
 	Event []byte `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// When the stream stored it, nanoseconds since 1970 UTC; 0 for a position.
-	StoredAtNs    int64 `protobuf:"varint,4,opt,name=stored_at_ns,json=storedAtNs,proto3" json:"stored_at_ns,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	StoredAtNs int64 `protobuf:"varint,4,opt,name=stored_at_ns,json=storedAtNs,proto3" json:"stored_at_ns,omitempty"`
+	// Sequence of the guild's event before this one; of a position, of the last event that its bot had
+	// published before it. An edge that has not got that event has missed something: it drops this one
+	// and subscribes again after what it has. 0: nothing is known to come before.
+	PreviousSequence uint64 `protobuf:"varint,5,opt,name=previous_sequence,json=previousSequence,proto3" json:"previous_sequence,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +735,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +748,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{12}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Delivery) GetGuildId() uint64 {
@@ -837,6 +779,13 @@ func (x *Delivery) GetStoredAtNs() int64 {
 	return 0
 }
 
+func (x *Delivery) GetPreviousSequence() uint64 {
+	if x != nil {
+		return x.PreviousSequence
+	}
+	return 0
+}
+
 type DispatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unique for ever; names the command at the bot.
@@ -854,7 +803,7 @@ type DispatchRequest struct {
 
 func (x *DispatchRequest) Reset() {
 	*x = DispatchRequest{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +815,7 @@ func (x *DispatchRequest) String() string {
 func (*DispatchRequest) ProtoMessage() {}
 
 func (x *DispatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +828,7 @@ func (x *DispatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchRequest.ProtoReflect.Descriptor instead.
 func (*DispatchRequest) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{13}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DispatchRequest) GetCommandId() string {
@@ -936,7 +885,7 @@ type DispatchResponse struct {
 
 func (x *DispatchResponse) Reset() {
 	*x = DispatchResponse{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +897,7 @@ func (x *DispatchResponse) String() string {
 func (*DispatchResponse) ProtoMessage() {}
 
 func (x *DispatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +910,7 @@ func (x *DispatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchResponse.ProtoReflect.Descriptor instead.
 func (*DispatchResponse) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DispatchResponse) GetResult() []byte {
@@ -982,12 +931,11 @@ var File_pona_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x17pona/edge/v1/edge.proto\x12\fpona.edge.v1\x1a\x1bpona/player/v1/player.proto\"\xe7\x01\n" +
+	"\x17pona/edge/v1/edge.proto\x12\fpona.edge.v1\x1a\x1bpona/player/v1/player.proto\"\xc0\x01\n" +
 	"\x0eDeliverRequest\x12+\n" +
 	"\x05hello\x18\x01 \x01(\v2\x13.pona.edge.v1.HelloH\x00R\x05hello\x127\n" +
 	"\tsubscribe\x18\x02 \x01(\v2\x17.pona.edge.v1.SubscribeH\x00R\tsubscribe\x12=\n" +
-	"\vunsubscribe\x18\x03 \x01(\v2\x19.pona.edge.v1.UnsubscribeH\x00R\vunsubscribe\x12%\n" +
-	"\x03ack\x18\x04 \x01(\v2\x11.pona.edge.v1.AckH\x00R\x03ackB\t\n" +
+	"\vunsubscribe\x18\x03 \x01(\v2\x19.pona.edge.v1.UnsubscribeH\x00R\vunsubscribeB\t\n" +
 	"\amessage\" \n" +
 	"\x05Hello\x12\x17\n" +
 	"\aedge_id\x18\x01 \x01(\tR\x06edgeId\"e\n" +
@@ -996,9 +944,7 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\x0eafter_sequence\x18\x02 \x01(\x04H\x00R\rafterSequence\x88\x01\x01B\x11\n" +
 	"\x0f_after_sequence\"(\n" +
 	"\vUnsubscribe\x12\x19\n" +
-	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"\x1b\n" +
-	"\x03Ack\x12\x14\n" +
-	"\x05batch\x18\x01 \x01(\x04R\x05batch\"\x8f\x02\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"\x8f\x02\n" +
 	"\x0fDeliverResponse\x12+\n" +
 	"\x05owned\x18\x01 \x01(\v2\x13.pona.edge.v1.OwnedH\x00R\x05owned\x124\n" +
 	"\breleased\x18\x02 \x01(\v2\x16.pona.edge.v1.ReleasedH\x00R\breleased\x124\n" +
@@ -1027,13 +973,14 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\x05Batch\x126\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x16.pona.edge.v1.DeliveryR\n" +
-	"deliveries\"y\n" +
+	"deliveries\"\xa6\x01\n" +
 	"\bDelivery\x12\x19\n" +
 	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\fR\x05event\x12 \n" +
 	"\fstored_at_ns\x18\x04 \x01(\x03R\n" +
-	"storedAtNs\"\xa9\x01\n" +
+	"storedAtNs\x12+\n" +
+	"\x11previous_sequence\x18\x05 \x01(\x04R\x10previousSequence\"\xa9\x01\n" +
 	"\x0fDispatchRequest\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x19\n" +
@@ -1061,47 +1008,45 @@ func file_pona_edge_v1_edge_proto_rawDescGZIP() []byte {
 	return file_pona_edge_v1_edge_proto_rawDescData
 }
 
-var file_pona_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_pona_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_pona_edge_v1_edge_proto_goTypes = []any{
 	(*DeliverRequest)(nil),   // 0: pona.edge.v1.DeliverRequest
 	(*Hello)(nil),            // 1: pona.edge.v1.Hello
 	(*Subscribe)(nil),        // 2: pona.edge.v1.Subscribe
 	(*Unsubscribe)(nil),      // 3: pona.edge.v1.Unsubscribe
-	(*Ack)(nil),              // 4: pona.edge.v1.Ack
-	(*DeliverResponse)(nil),  // 5: pona.edge.v1.DeliverResponse
-	(*Owned)(nil),            // 6: pona.edge.v1.Owned
-	(*Partition)(nil),        // 7: pona.edge.v1.Partition
-	(*Released)(nil),         // 8: pona.edge.v1.Released
-	(*Snapshot)(nil),         // 9: pona.edge.v1.Snapshot
-	(*Reset)(nil),            // 10: pona.edge.v1.Reset
-	(*Batch)(nil),            // 11: pona.edge.v1.Batch
-	(*Delivery)(nil),         // 12: pona.edge.v1.Delivery
-	(*DispatchRequest)(nil),  // 13: pona.edge.v1.DispatchRequest
-	(*DispatchResponse)(nil), // 14: pona.edge.v1.DispatchResponse
-	(*v1.GuildState)(nil),    // 15: pona.player.v1.GuildState
+	(*DeliverResponse)(nil),  // 4: pona.edge.v1.DeliverResponse
+	(*Owned)(nil),            // 5: pona.edge.v1.Owned
+	(*Partition)(nil),        // 6: pona.edge.v1.Partition
+	(*Released)(nil),         // 7: pona.edge.v1.Released
+	(*Snapshot)(nil),         // 8: pona.edge.v1.Snapshot
+	(*Reset)(nil),            // 9: pona.edge.v1.Reset
+	(*Batch)(nil),            // 10: pona.edge.v1.Batch
+	(*Delivery)(nil),         // 11: pona.edge.v1.Delivery
+	(*DispatchRequest)(nil),  // 12: pona.edge.v1.DispatchRequest
+	(*DispatchResponse)(nil), // 13: pona.edge.v1.DispatchResponse
+	(*v1.GuildState)(nil),    // 14: pona.player.v1.GuildState
 }
 var file_pona_edge_v1_edge_proto_depIdxs = []int32{
 	1,  // 0: pona.edge.v1.DeliverRequest.hello:type_name -> pona.edge.v1.Hello
 	2,  // 1: pona.edge.v1.DeliverRequest.subscribe:type_name -> pona.edge.v1.Subscribe
 	3,  // 2: pona.edge.v1.DeliverRequest.unsubscribe:type_name -> pona.edge.v1.Unsubscribe
-	4,  // 3: pona.edge.v1.DeliverRequest.ack:type_name -> pona.edge.v1.Ack
-	6,  // 4: pona.edge.v1.DeliverResponse.owned:type_name -> pona.edge.v1.Owned
-	8,  // 5: pona.edge.v1.DeliverResponse.released:type_name -> pona.edge.v1.Released
-	9,  // 6: pona.edge.v1.DeliverResponse.snapshot:type_name -> pona.edge.v1.Snapshot
-	11, // 7: pona.edge.v1.DeliverResponse.batch:type_name -> pona.edge.v1.Batch
-	10, // 8: pona.edge.v1.DeliverResponse.reset:type_name -> pona.edge.v1.Reset
-	7,  // 9: pona.edge.v1.Owned.partitions:type_name -> pona.edge.v1.Partition
-	15, // 10: pona.edge.v1.Snapshot.state:type_name -> pona.player.v1.GuildState
-	12, // 11: pona.edge.v1.Batch.deliveries:type_name -> pona.edge.v1.Delivery
-	0,  // 12: pona.edge.v1.EdgeService.Deliver:input_type -> pona.edge.v1.DeliverRequest
-	13, // 13: pona.edge.v1.EdgeService.Dispatch:input_type -> pona.edge.v1.DispatchRequest
-	5,  // 14: pona.edge.v1.EdgeService.Deliver:output_type -> pona.edge.v1.DeliverResponse
-	14, // 15: pona.edge.v1.EdgeService.Dispatch:output_type -> pona.edge.v1.DispatchResponse
-	14, // [14:16] is the sub-list for method output_type
-	12, // [12:14] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	5,  // 3: pona.edge.v1.DeliverResponse.owned:type_name -> pona.edge.v1.Owned
+	7,  // 4: pona.edge.v1.DeliverResponse.released:type_name -> pona.edge.v1.Released
+	8,  // 5: pona.edge.v1.DeliverResponse.snapshot:type_name -> pona.edge.v1.Snapshot
+	10, // 6: pona.edge.v1.DeliverResponse.batch:type_name -> pona.edge.v1.Batch
+	9,  // 7: pona.edge.v1.DeliverResponse.reset:type_name -> pona.edge.v1.Reset
+	6,  // 8: pona.edge.v1.Owned.partitions:type_name -> pona.edge.v1.Partition
+	14, // 9: pona.edge.v1.Snapshot.state:type_name -> pona.player.v1.GuildState
+	11, // 10: pona.edge.v1.Batch.deliveries:type_name -> pona.edge.v1.Delivery
+	0,  // 11: pona.edge.v1.EdgeService.Deliver:input_type -> pona.edge.v1.DeliverRequest
+	12, // 12: pona.edge.v1.EdgeService.Dispatch:input_type -> pona.edge.v1.DispatchRequest
+	4,  // 13: pona.edge.v1.EdgeService.Deliver:output_type -> pona.edge.v1.DeliverResponse
+	13, // 14: pona.edge.v1.EdgeService.Dispatch:output_type -> pona.edge.v1.DispatchResponse
+	13, // [13:15] is the sub-list for method output_type
+	11, // [11:13] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_pona_edge_v1_edge_proto_init() }
@@ -1113,10 +1058,9 @@ func file_pona_edge_v1_edge_proto_init() {
 		(*DeliverRequest_Hello)(nil),
 		(*DeliverRequest_Subscribe)(nil),
 		(*DeliverRequest_Unsubscribe)(nil),
-		(*DeliverRequest_Ack)(nil),
 	}
 	file_pona_edge_v1_edge_proto_msgTypes[2].OneofWrappers = []any{}
-	file_pona_edge_v1_edge_proto_msgTypes[5].OneofWrappers = []any{
+	file_pona_edge_v1_edge_proto_msgTypes[4].OneofWrappers = []any{
 		(*DeliverResponse_Owned)(nil),
 		(*DeliverResponse_Released)(nil),
 		(*DeliverResponse_Snapshot)(nil),
@@ -1129,7 +1073,7 @@ func file_pona_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pona_edge_v1_edge_proto_rawDesc), len(file_pona_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

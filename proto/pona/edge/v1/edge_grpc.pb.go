@@ -41,7 +41,8 @@ type EdgeServiceClient interface {
 	//
 	// Slow reader: the fanout keeps at most its --route-queue-bytes for an edge. Positions waiting there are
 	// replaced by newer ones; when stored events exceed the bound the stream ends with
-	// RESOURCE_EXHAUSTED, and the edge comes back with after_sequence. No other edge waits.
+	// RESOURCE_EXHAUSTED, and the edge comes back with after_sequence. No other edge waits. What is on the
+	// wire, and what an edge has received and not handled, is bounded by gRPC's flow control.
 	Deliver(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DeliverRequest, DeliverResponse], error)
 	// Dispatch brings one listener's command to the bot that serves the guild and waits for its
 	// answer. UNAVAILABLE: no bot serves the guild. DEADLINE_EXCEEDED: the bot did not answer in
@@ -95,7 +96,8 @@ type EdgeServiceServer interface {
 	//
 	// Slow reader: the fanout keeps at most its --route-queue-bytes for an edge. Positions waiting there are
 	// replaced by newer ones; when stored events exceed the bound the stream ends with
-	// RESOURCE_EXHAUSTED, and the edge comes back with after_sequence. No other edge waits.
+	// RESOURCE_EXHAUSTED, and the edge comes back with after_sequence. No other edge waits. What is on the
+	// wire, and what an edge has received and not handled, is bounded by gRPC's flow control.
 	Deliver(grpc.BidiStreamingServer[DeliverRequest, DeliverResponse]) error
 	// Dispatch brings one listener's command to the bot that serves the guild and waits for its
 	// answer. UNAVAILABLE: no bot serves the guild. DEADLINE_EXCEEDED: the bot did not answer in
