@@ -143,6 +143,7 @@ func (s *Session) end(reason Reason, err error, flush bool) {
 		s.mu.Unlock()
 		return
 	}
+	s.server.wg.Add(1) // before the session is forgotten: Server.Close waits for its receiver
 	ws, probing := s.ws.Load(), s.upgrading
 	s.upgrading = nil
 	if ws == nil && flush && s.poll == nil {
@@ -167,7 +168,10 @@ func (s *Session) end(reason Reason, err error, flush bool) {
 			ws.close(0)
 		}
 	}
-	s.server.wg.Go(func() { s.receiver.ReceiveClose(reason, err) })
+	go func() {
+		defer s.server.wg.Done()
+		s.receiver.ReceiveClose(reason, err)
+	}()
 }
 
 // closingPollWait is how long a closed polling session keeps its last packets (the reference's 30s).
