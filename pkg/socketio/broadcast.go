@@ -51,10 +51,18 @@ func (b Broadcast) Send(packets ...*Packet) {
 	if len(packets) == 0 {
 		return
 	}
-	frame := join(b.nsp.name, packets)
 	b.nsp.mu.Lock()
 	defer b.nsp.mu.Unlock()
-	b.each(func(s *Socket) { s.write(frame, b.volatile) })
+	r := run{nsp: b.nsp.name, packets: packets}
+	if b.volatile {
+		b.each(func(s *Socket) { s.write(r.frame(s), true) })
+		return
+	}
+	r.packets = b.nsp.history.record(b.nsp.name, b.rooms, b.except, packets)
+	b.each(func(s *Socket) {
+		s.sent = b.nsp.history.newest()
+		s.write(r.frame(s), false)
+	})
 }
 
 // EmitWithAck sends an event to the addressed sockets and waits until each has answered, or for

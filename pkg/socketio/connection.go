@@ -2,8 +2,6 @@ package socketio
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -142,100 +140,6 @@ func (c *connection) acknowledged(s *Socket, p *decoded) error {
 		waiting <- args
 	}
 	return nil
-}
-
-// connect begins a client's way into a namespace (§ Connection to a namespace).
-func (c *connection) connect(p *decoded) error {
-	auth := p.data
-	if auth == nil {
-		auth = json.RawMessage("{}")
-	}
-	name, _, _ := strings.Cut(p.nsp, "?")
-	nsp := c.server.enter(name, auth)
-	if nsp == nil {
-		c.session.Send(plain(typeConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
-		return nil
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Socket{id: engineio.NewID(), nsp: nsp, conn: c, ctx: ctx, cancel: cancel, ready: make(chan struct{}), rooms: map[string]struct{}{},
-		handshake: Handshake{Auth: auth, Issued: time.Now(), request: c.session.Request()}}
-	c.mu.Lock()
-	refused := c.ended || c.sockets[name] != nil || len(c.sockets) >= c.server.opts.MaxNamespaces
-	if !refused {
-		c.sockets[name] = s
-		c.joins.Add(1)
-	}
-	c.mu.Unlock()
-	if refused {
-		cancel()
-		c.server.collect(nsp)
-		return errViolation
-	}
-	go func() {
-		defer c.joins.Done()
-		defer close(s.ready)
-		c.admit(s)
-	}()
-	return nil
-}
-
-// admit runs the middleware and, if it agrees, lets the socket in.
-func (c *connection) admit(s *Socket) {
-	middleware, listeners := s.nsp.handlers.snapshot()
-	if s.nsp.parent != nil {
-		m, l := s.nsp.parent.snapshot()
-		middleware, listeners = append(m, middleware...), append(l, listeners...)
-	}
-	err := errors.New("internal server error") // a middleware that panics refuses
-	c.server.guard(func() {
-		for _, f := range middleware {
-			if refused := f(s); refused != nil {
-				err = refused
-				return
-			}
-		}
-		err = nil
-	})
-	if err != nil {
-		if s.ctx.Err() == nil {
-			c.session.Send(plain(typeConnectError, s.nsp.name, connectErrorData(err)))
-		}
-		c.forget(s)
-		s.end("")
-		return
-	}
-	if !s.nsp.add(s) {
-		return
-	}
-	c.timeout.Stop()
-	s.mu.Lock()
-	s.joined = true
-	ended := s.ended
-	s.mu.Unlock()
-	if ended {
-		return
-	}
-	s.send(plain(typeConnect, s.nsp.name, []byte(`{"sid":"`+s.id+`"}`)), false)
-	if !c.server.guard(func() {
-		for _, f := range listeners {
-			f(s)
-		}
-	}) {
-		s.Disconnect(false)
-	}
-}
-
-func connectErrorData(err error) []byte {
-	refusal := &ConnectError{Message: err.Error()}
-	errors.As(err, &refusal)
-	data, err := json.Marshal(struct {
-		Message string `json:"message"`
-		Data    any    `json:"data,omitempty"`
-	}{refusal.Message, refusal.Data})
-	if err != nil {
-		return []byte(`{"message":"internal server error"}`)
-	}
-	return data
 }
 
 // forget takes a socket out of the connection.

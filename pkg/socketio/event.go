@@ -13,10 +13,11 @@ type Packet struct {
 	event    string
 	args     []any
 	conflate string
+	offset   string // see WithOffset
 
 	mu     sync.Mutex
 	nsp    string
-	cached *engineio.Frame
+	cached [2]*engineio.Frame // for sockets without a pid, and with one
 }
 
 // NewPacket prepares an event. Arguments are Go values for JSON (without HTML escapes), Raw or
@@ -27,7 +28,7 @@ func NewPacket(event string, args ...any) (*Packet, error) {
 		return nil, fmt.Errorf("socketio: the event name %q is reserved", event)
 	}
 	p := &Packet{event: event, args: append([]any{event}, args...)}
-	_, err := p.frame("/")
+	_, err := p.frame("/", false)
 	return p, err
 }
 
@@ -35,34 +36,63 @@ func NewPacket(event string, args ...any) (*Packet, error) {
 // replaces it. It returns p and must be called before p is sent.
 func (p *Packet) Conflate(key string) *Packet {
 	p.conflate = key
-	p.cached = nil
+	clear(p.cached[:])
 	return p
 }
 
-// frame encodes the packet for a namespace; the last one is kept.
-func (p *Packet) frame(nsp string) (*engineio.Frame, error) {
+// frame encodes the packet for a namespace, for sockets that can come back or for those that cannot;
+// those of the last namespace are kept.
+func (p *Packet) frame(nsp string, resumable bool) (*engineio.Frame, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cached != nil && p.nsp == nsp {
-		return p.cached, nil
+	if p.nsp != nsp {
+		p.nsp = nsp
+		clear(p.cached[:])
+	}
+	if f := p.cached[index(resumable)]; f != nil {
+		return f, nil
 	}
 	messages, err := encode(typeEvent, nsp, nil, p.args)
 	if err != nil {
 		return nil, err
 	}
-	p.nsp, p.cached = nsp, engineio.NewFrame(messages...).Conflate(p.conflate)
-	return p.cached, nil
+	if resumable {
+		messages[0].Data = appendOffset(messages[0].Data, p.offset)
+	}
+	f := engineio.NewFrame(messages...).Conflate(p.conflate)
+	p.cached[index(resumable)] = f
+	return f, nil
 }
 
-// join makes one frame of a run of packets; NewPacket has shown that they can be encoded.
-func join(nsp string, packets []*Packet) *engineio.Frame {
-	frames := make([]*engineio.Frame, 0, len(packets))
-	for _, p := range packets {
-		if f, err := p.frame(nsp); err == nil {
+func index(resumable bool) int {
+	if resumable {
+		return 1
+	}
+	return 0
+}
+
+// run is packets that are sent as one unit, joined when the first socket needs it.
+type run struct {
+	nsp     string
+	packets []*Packet
+	joined  [2]*engineio.Frame
+}
+
+// frame returns the run for a socket; NewPacket has shown that the packets can be encoded.
+func (r *run) frame(s *Socket) *engineio.Frame {
+	resumable := s.pid != ""
+	if f := r.joined[index(resumable)]; f != nil {
+		return f
+	}
+	frames := make([]*engineio.Frame, 0, len(r.packets))
+	for _, p := range r.packets {
+		if f, err := p.frame(r.nsp, resumable); err == nil {
 			frames = append(frames, f)
 		}
 	}
-	return engineio.JoinFrames(frames...)
+	f := engineio.JoinFrames(frames...)
+	r.joined[index(resumable)] = f
+	return f
 }
 
 // Event is what a client emitted.

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"sync"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
 // Namespace is one channel of a server's connections, with sockets and rooms of its own.
@@ -19,7 +21,8 @@ type Namespace struct {
 	mu      sync.Mutex
 	sockets map[string]*Socket
 	rooms   map[string]map[*Socket]struct{}
-	pending int // joins under way; guarded by Server.mu
+	history *history // of a MemoryRecovery; nil without
+	pending int      // joins under way; guarded by Server.mu
 }
 
 // handlers are middleware and listeners; they are registered before clients come.
@@ -52,7 +55,11 @@ func (h *handlers) snapshot() ([]func(*Socket) error, []func(*Socket)) {
 }
 
 func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
-	return &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}, rooms: map[string]map[*Socket]struct{}{}}
+	n := &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}, rooms: map[string]map[*Socket]struct{}{}}
+	if m, ok := s.opts.Recovery.(*MemoryRecovery); ok {
+		n.history = m.newHistory()
+	}
+	return n
 }
 
 // Name is the namespace's name, such as "/" or "/guild/1".
@@ -107,15 +114,39 @@ func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) 
 // Volatile addresses all sockets that can take an event now.
 func (n *Namespace) Volatile() Broadcast { return Broadcast{nsp: n}.Volatile() }
 
-// add lets an accepted socket in; false when its client is gone.
-func (n *Namespace) add(s *Socket) bool {
+// enter lets an accepted socket in: it is sent what missed returns, then the answer to CONNECT, and is
+// in its rooms, before any later broadcast. False when its client is gone, or missed finds nothing.
+func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*Socket) ([]*Packet, bool)) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if s.gone {
+	if s.gone || n.sockets[s.id] != nil {
 		return false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.pid = pid
+	s.entered, s.sent = n.history.newest(), n.history.newest()
+	var frames []*engineio.Frame
+	if missed != nil {
+		packets, ok := missed(s)
+		if !ok {
+			return false
+		}
+		if len(packets) > 0 {
+			r := run{nsp: n.name, packets: packets}
+			frames = append(frames, r.frame(s))
+		}
+	}
+	s.joined = true
 	n.sockets[s.id] = s
 	n.join(s, s.id)
+	for _, room := range rooms {
+		n.join(s, room)
+	}
+	s.write(engineio.JoinFrames(append(frames, connected(s))...), false)
 	return true
 }
 
@@ -141,14 +172,18 @@ func (n *Namespace) leave(s *Socket, room string) {
 	}
 }
 
-// remove takes a socket out of everything, for good.
-func (n *Namespace) remove(s *Socket) {
+// remove takes a socket out of everything, for good, and returns the rooms it was in.
+func (n *Namespace) remove(s *Socket) (rooms []string) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	s.gone = true
+	s.left = n.history.newest()
 	for room := range s.rooms {
+		rooms = append(rooms, room)
 		n.leave(s, room)
 	}
-	delete(n.sockets, s.id)
-	n.mu.Unlock()
-	n.server.collect(n)
+	if n.sockets[s.id] == s {
+		delete(n.sockets, s.id)
+	}
+	return rooms
 }

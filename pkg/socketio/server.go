@@ -21,6 +21,9 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// MaxNamespaces bounds the namespaces of one connection; 0 means 100. One more closes it.
 	MaxNamespaces int
+	// Recovery lets clients come back after a lost connection with nothing lost; nil means they join
+	// anew. A MemoryRecovery serves one server.
+	Recovery Recovery
 	// OnError hears of panics in handlers; nil means nobody does. The client of that handler is
 	// disconnected, and nothing else happens.
 	OnError func(error)
@@ -63,6 +66,9 @@ func NewServer(opts Options) *Server {
 		opts.MaxNamespaces = 100
 	}
 	s := &Server{opts: opts, namespaces: map[string]*Namespace{}}
+	if m, ok := opts.Recovery.(*MemoryRecovery); ok {
+		m.attach(s)
+	}
 	s.Of("/")
 	s.engine = engineio.NewServer(opts.Engine, s.open)
 	return s
@@ -75,7 +81,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 func (s *Server) Len() int { return s.engine.Len() }
 
 // Close ends all connections and returns when no goroutine of the server is left, or with ctx.
-func (s *Server) Close(ctx context.Context) error { return s.engine.Close(ctx) }
+func (s *Server) Close(ctx context.Context) error {
+	err := s.engine.Close(ctx)
+	if m, ok := s.opts.Recovery.(*MemoryRecovery); ok {
+		m.close()
+	}
+	return err
+}
 
 // Of returns the static namespace of that name, made on the first call. "" is "/", "abc" is "/abc".
 func (s *Server) Of(name string) *Namespace {
@@ -146,6 +158,13 @@ func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
 		}
 	}
 	return made
+}
+
+// hold keeps a namespace that somebody holds already, until collect.
+func (s *Server) hold(n *Namespace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.pending++
 }
 
 // collect ends a socket's hold; a dynamic namespace that nobody holds is forgotten.

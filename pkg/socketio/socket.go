@@ -23,9 +23,13 @@ type Socket struct {
 	cancel    context.CancelFunc
 	ready     chan struct{} // closed when the connection listeners have returned, or it was refused
 
+	pid       string // names the socket to its Recovery; "": it cannot come back
+	recovered bool
+
 	// Guarded by the namespace's lock.
-	rooms map[string]struct{}
-	gone  bool
+	rooms               map[string]struct{}
+	gone                bool
+	entered, sent, left uint64 // in the namespace's history, see memorySession
 
 	mu            sync.Mutex
 	data          any
@@ -38,6 +42,8 @@ type Socket struct {
 	nextAck       uint64
 	joined        bool
 	ended         bool
+	finished      bool          // the last listener has returned
+	over          chan struct{} // where somebody waits for that: closed then
 }
 
 // Handshake is how the client came into the namespace.
@@ -147,9 +153,16 @@ func (s *Socket) Emit(event string, args ...any) error {
 
 // Send sends a run of packets as one unit.
 func (s *Socket) Send(packets ...*Packet) {
-	if len(packets) > 0 {
-		s.send(join(s.nsp.name, packets), false)
+	if len(packets) == 0 {
+		return
 	}
+	r := run{nsp: s.nsp.name, packets: packets}
+	if s.conn.server.opts.Recovery != nil {
+		s.nsp.mu.Lock()
+		defer s.nsp.mu.Unlock()
+		r.packets = s.nsp.record(s, packets)
+	}
+	s.send(r.frame(s), false)
 }
 
 // maxPendingAcks bounds the acknowledgements one socket can owe.
@@ -303,10 +316,20 @@ func (s *Socket) end(reason string) {
 		}
 	}
 	s.cancel()
-	s.nsp.remove(s)
+	rooms := s.nsp.remove(s)
+	if joined && s.pid != "" && resumable[reason] {
+		s.conn.server.guard(func() { s.conn.server.opts.Recovery.Persist(s, rooms) })
+	}
+	s.conn.server.collect(s.nsp)
 	if joined {
 		for _, f := range disconnect {
 			s.conn.server.guard(func() { f(reason) })
 		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished = true
+	if s.over != nil {
+		close(s.over)
 	}
 }
