@@ -56,6 +56,15 @@ func (f *Frame) Conflate(key string) *Frame {
 	return f
 }
 
+// messageCount is the number of the frame's messages.
+func (f *Frame) messageCount() int {
+	n := len(f.messages)
+	for _, part := range f.parts {
+		n += part.messageCount()
+	}
+	return n
+}
+
 // Size is the number of bytes of the frame's messages, before any encoding.
 func (f *Frame) Size() int { return f.size }
 
@@ -90,7 +99,9 @@ func (f *Frame) deflatedWebSocket(d *PerMessageDeflate) []byte {
 				out = appendWebSocketMessage(out, m)
 				continue
 			}
+			before := len(out)
 			out = appendDeflatedMessage(out, m, d.level())
+			d.counters.countDeflate(len(m.Data), len(out)-before)
 		}
 		f.deflated.bytes = out
 	})

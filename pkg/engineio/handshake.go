@@ -22,7 +22,7 @@ func (s *Server) newSession(r *http.Request) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	session := &Session{server: s, id: id, request: newRequest(r)}
+	session := &Session{server: s, id: id, request: newRequest(r), traffic: s.counters.share()}
 	session.beat.slot = -1
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,6 +43,7 @@ var errTooManySessions = errors.New("engineio: too many sessions")
 // refuseSession answers a handshake for which newSession failed.
 func (s *Server) refuseSession(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errTooManySessions) || errors.Is(err, ErrServerClosed) {
+		s.counters.full.Add(1)
 		w.Header().Set("Retry-After", "5")
 		answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "Service Unavailable")
 		return

@@ -18,6 +18,7 @@ type beat struct {
 
 	// Guarded by Session.mu.
 	due      time.Duration // of the next ping, or of the pong
+	pinged   time.Duration // when the last ping left
 	awaiting bool          // a ping is out
 	extended bool          // a packet other than the pong has moved due
 }
@@ -111,6 +112,7 @@ func (b *beats) remove(s *Session) {
 
 // startBeat begins the heartbeat; it comes before the handshake leaves.
 func (s *Session) startBeat() {
+	s.server.counters.countOpen(s.ws.Load() != nil, s.server.Len())
 	s.mu.Lock()
 	s.beat.due = s.server.elapsed() + s.server.opts.PingInterval
 	s.mu.Unlock()
@@ -133,6 +135,7 @@ func (s *Session) beatDue() {
 		}
 		s.sendPacket(PacketPing)
 		s.beat.awaiting, s.beat.extended = true, false
+		s.beat.pinged = now
 		s.beat.due = now + s.server.opts.PingTimeout
 	}
 	in := min(s.beat.due-now, s.server.opts.PingInterval) // a pong may bring the next ping forward
@@ -155,6 +158,7 @@ func (s *Session) heard(pong bool) bool {
 		return false
 	case pong && s.beat.awaiting:
 		s.beat.awaiting = false
+		s.server.counters.countPing(now - s.beat.pinged)
 		s.beat.due = now + s.server.opts.PingInterval
 	case !pong && s.beat.awaiting && !s.beat.extended:
 		s.beat.extended = true

@@ -52,12 +52,16 @@ type Options struct {
 	InitialHeaders, Headers func(http.Header, *http.Request)
 	// OnConnectionError hears of each refusal; nil means nobody does.
 	OnConnectionError func(*ConnectionError)
+
+	counters *counters // the server's
 }
 
 // PerMessageDeflate tunes WebSocket compression. A broadcast is compressed once, not once a session.
 type PerMessageDeflate struct {
 	Threshold int // messages below are sent as they are; 0 means 1024
 	Level     int // 1 (fast) to 9 (small); 0 means 6
+
+	counters *counters // the server's
 }
 
 func (d *PerMessageDeflate) threshold() int { return orDefault(d.Threshold, 1024) }

@@ -74,7 +74,11 @@ func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte) 
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
 	if c := s.opts.HTTPCompression; !c.Disabled && len(body) >= orDefault(c.Threshold, 1024) {
+		before := len(body)
 		body = compressAnswer(h, r, body, orDefault(c.Level, 6))
+		if h.Get("Content-Encoding") != "" {
+			s.counters.countPoll(before, len(body))
+		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)

@@ -35,7 +35,7 @@ func (q *queue) push(f *Frame, opts *Options) bool {
 		return true
 	}
 	if f.conflate != "" && (q.bytes > opts.MaxQueueBytes/2 || len(q.entries) > opts.MaxQueueFrames/2) {
-		q.conflate(f.conflate)
+		opts.counters.countConflated(q.conflate(f.conflate))
 	}
 	// A lone frame may be larger than the bound: it has to travel somehow.
 	if len(q.entries) >= opts.MaxQueueFrames || q.bytes > 0 && q.bytes+f.size > opts.MaxQueueBytes {
@@ -50,18 +50,20 @@ func (q *queue) append(e entry) {
 	q.bytes += e.size()
 }
 
-// conflate takes out all frames with the key.
-func (q *queue) conflate(key string) {
+// conflate takes out all frames with the key, and says how many.
+func (q *queue) conflate(key string) (taken int) {
 	kept := q.entries[:0]
 	for _, e := range q.entries {
 		if e.frame != nil && e.frame.conflate == key {
 			q.bytes -= e.size()
+			taken++
 			continue
 		}
 		kept = append(kept, e)
 	}
 	clear(q.entries[len(kept):])
 	q.entries = kept
+	return taken
 }
 
 // take removes entries from the front, at least one if there is any, until they exceed limit bytes.

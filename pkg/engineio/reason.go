@@ -16,5 +16,11 @@ const (
 	ReasonSlowConsumer       Reason = "slow consumer"
 )
 
+// reasons are all of them: a session ends for one of these.
+var reasons = [...]Reason{
+	ReasonPingTimeout, ReasonTransportClose, ReasonTransportError, ReasonParseError, ReasonForcedClose,
+	ReasonServerShuttingDown, ReasonSlowConsumer,
+}
+
 // ErrServerClosed refuses what comes after Server.Close.
 var ErrServerClosed = errors.New("engineio: server closed")

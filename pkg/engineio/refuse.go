@@ -43,6 +43,7 @@ func refusal(code Code, context ...any) *ConnectionError {
 // refuse answers a request with e, as JSON, or as text to one that wants a WebSocket.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionError) {
 	e.Request = r
+	s.counters.refused[e.Code].Add(1)
 	if s.opts.OnConnectionError != nil {
 		s.opts.OnConnectionError(e)
 	}

@@ -18,6 +18,7 @@ type Server struct {
 	upgrader websocket.Upgrader
 	beats    *beats
 	started  time.Time
+	counters counters
 	done     chan struct{}
 	wg       sync.WaitGroup // drains, readers, closing receivers, the wheel
 
@@ -37,6 +38,12 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 		done:     make(chan struct{}),
 		sessions: map[string]*Session{},
 		probing:  map[*webSocket]struct{}{},
+	}
+	s.opts.counters = &s.counters
+	if d := s.opts.PerMessageDeflate; d != nil {
+		counted := *d
+		counted.counters = &s.counters
+		s.opts.PerMessageDeflate = &counted
 	}
 	s.upgrader = newUpgrader(&s.opts)
 	s.beats = newBeats(s)

@@ -22,6 +22,7 @@ type Session struct {
 	id       string
 	request  Request
 	receiver Receiver
+	traffic  *traffic
 
 	ws atomic.Pointer[webSocket] // set once the session is on WebSocket
 
@@ -65,6 +66,7 @@ func (s *Session) Send(f *Frame) { s.send(f, false) }
 func (s *Session) SendVolatile(f *Frame) { s.send(f, true) }
 
 func (s *Session) send(f *Frame, volatile bool) {
+	s.traffic.countSent(f)
 	ws := s.ws.Load()
 	if ws == nil {
 		s.mu.Lock()
@@ -110,6 +112,7 @@ func (s *Session) receive(p Packet) bool {
 		if !s.heard(false) {
 			return false
 		}
+		s.traffic.countReceived(len(p.Data))
 		s.receiver.ReceiveMessage(Message{Binary: p.Binary, Data: p.Data})
 	case PacketPong:
 		return s.heard(true)
@@ -157,6 +160,7 @@ func (s *Session) end(reason Reason, err error, flush bool) {
 		s.queueClose(reason, flush)
 	}
 	s.mu.Unlock()
+	s.server.counters.countClose(reason)
 	s.server.beats.remove(s)
 	if probing != nil {
 		probing.close(0)

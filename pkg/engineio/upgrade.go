@@ -105,5 +105,6 @@ func (s *Session) move(ws *webSocket) bool {
 		s.poll.release()
 	}
 	s.ws.Store(ws)
+	s.server.counters.upgraded.Add(1)
 	return true
 }
