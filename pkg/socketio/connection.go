@@ -81,7 +81,7 @@ func (c *connection) receive(m engineio.Message) error {
 		return c.acknowledged(s, p)
 	case typeDisconnect:
 		c.forget(s)
-		s.end("client namespace disconnect")
+		s.end(reasonClientDisconnect)
 		return nil
 	}
 	return errViolation
@@ -166,7 +166,7 @@ func (c *connection) takeAll() []*Socket {
 func (c *connection) disconnectAll() {
 	for _, s := range c.takeAll() {
 		s.send(plain(typeDisconnect, s.nsp.name, nil), false)
-		s.end("server namespace disconnect")
+		s.end(reasonServerDisconnect)
 	}
 	c.session.Close()
 }

@@ -19,6 +19,7 @@ func (c *connection) connect(p *decoded) error {
 	name, _, _ := strings.Cut(p.nsp, "?")
 	nsp := c.server.enter(name, auth)
 	if nsp == nil {
+		c.server.counters.notFound.Add(1)
 		c.session.Send(plain(typeConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
 		return nil
 	}
@@ -57,6 +58,7 @@ func (c *connection) newSocket(nsp *Namespace, auth json.RawMessage) *Socket {
 func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 	defer close(s.ready)
 	if err := c.ask(s); err != nil {
+		c.server.counters.notAllowed.Add(1)
 		if s.ctx.Err() == nil {
 			c.session.Send(plain(typeConnectError, s.nsp.name, connectErrorData(err)))
 		}
@@ -133,6 +135,7 @@ func (c *connection) replace(s *Socket) *Socket {
 		s.end("")
 		return nil
 	}
+	c.server.counters.missedTooMuch.Add(1)
 	fresh := c.newSocket(s.nsp, s.handshake.Auth)
 	c.server.hold(s.nsp)
 	c.mu.Lock()

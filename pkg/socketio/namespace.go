@@ -141,6 +141,8 @@ func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*So
 		}
 	}
 	s.joined = true
+	n.server.counters.countJoin(s.recovered)
+	n.server.counters.present.Add(1)
 	n.sockets[s.id] = s
 	n.join(s, s.id)
 	for _, room := range rooms {
@@ -154,6 +156,7 @@ func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*So
 func (n *Namespace) join(s *Socket, room string) {
 	members := n.rooms[room]
 	if members == nil {
+		n.server.counters.rooms.Add(1)
 		members = map[*Socket]struct{}{}
 		n.rooms[room] = members
 	}
@@ -167,6 +170,7 @@ func (n *Namespace) leave(s *Socket, room string) {
 	if members := n.rooms[room]; members != nil {
 		delete(members, s)
 		if len(members) == 0 {
+			n.server.counters.rooms.Add(-1)
 			delete(n.rooms, room)
 		}
 	}
@@ -183,6 +187,7 @@ func (n *Namespace) remove(s *Socket) (rooms []string) {
 		n.leave(s, room)
 	}
 	if n.sockets[s.id] == s {
+		n.server.counters.present.Add(-1)
 		delete(n.sockets, s.id)
 	}
 	return rooms

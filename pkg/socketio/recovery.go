@@ -85,6 +85,7 @@ func (c *connection) restore(s *Socket) *Restored {
 	}
 	r := recovery.Restore(s.ctx, s.nsp, pid, offset)
 	if r == nil {
+		c.server.counters.unknownPID.Add(1)
 		return nil
 	}
 	if old := s.nsp.Socket(r.ID); old != nil && !old.supersede(s.ctx) {

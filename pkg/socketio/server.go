@@ -31,8 +31,9 @@ type Options struct {
 
 // Server is an http.Handler for one path.
 type Server struct {
-	engine *engineio.Server
-	opts   Options
+	engine   *engineio.Server
+	opts     Options
+	counters counters
 
 	mu         sync.Mutex
 	namespaces map[string]*Namespace

@@ -297,7 +297,7 @@ func (s *Socket) Disconnect(closeTransport bool) {
 	}
 	s.send(plain(typeDisconnect, s.nsp.name, nil), false)
 	s.conn.forget(s)
-	s.end("server namespace disconnect")
+	s.end(reasonServerDisconnect)
 }
 
 // end runs the socket's last listeners, once.
@@ -317,6 +317,9 @@ func (s *Socket) end(reason string) {
 	}
 	s.cancel()
 	rooms := s.nsp.remove(s)
+	if joined {
+		s.conn.server.counters.countEnd(reason)
+	}
 	if joined && s.pid != "" && resumable[reason] {
 		s.conn.server.guard(func() { s.conn.server.opts.Recovery.Persist(s, rooms) })
 	}
