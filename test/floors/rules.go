@@ -61,7 +61,7 @@ var rules = []row{
 	{"services/edge/link", append([]string{"services/edge/guild", "services/edge/gateway", "services/edge/edgetest"}, ground...)},
 	{"services/edge/guild", append([]string{"services/edge/gateway", "services/edge/edgetest"}, ground...)},
 	{"services/edge/gateway", append([]string{"services/edge/edgetest"}, ground...)},
-	{"services/edge/auth", append([]string{"services/edge/edgetest"}, ground...)},
+	{"services/edge/auth", append([]string{"services/edge/relay", "services/edge/edgetest"}, ground...)},
 	{"services/edge/relay", ground},
 	{"services/edge/edgetest", ground}, // the peers of an edge, for its tests
 

@@ -17,18 +17,49 @@ func (a *App) authenticator() (auth.Authenticator, error) {
 		a.log.Warn("insecure-dev: every credential is believed")
 		return auth.InsecureDev{}, nil
 	}
+	s := a.settings
 	discord, err := auth.NewDiscord(auth.DiscordOptions{
-		BaseURL:  a.settings.DiscordURL,
-		BotToken: a.settings.DiscordBotToken,
-		Timeout:  a.settings.DiscordTimeout,
-		TTL:      a.settings.AuthTTL,
-		Entries:  a.settings.AuthEntries,
-		Log:      a.component("auth"),
+		BaseURL:     s.DiscordURL,
+		Application: s.DiscordApplication,
+		BotToken:    s.DiscordBotToken,
+		Timeout:     s.DiscordTimeout,
+		Invalid:     s.DiscordInvalid,
+		Log:         a.component("auth"),
 	})
 	if err != nil {
-		return nil, err // not a nil *Discord, which is no nil Authenticator
+		return nil, err
 	}
-	return discord, nil
+	members := discord.ByBot()
+	if s.Members == "user-token" {
+		members = discord.ByUser()
+	}
+	return a.gate(discord, members)
+}
+
+// gate remembers what identity and members answer, as the settings say.
+func (a *App) gate(identity auth.Identity, members auth.Membership) (auth.Authenticator, error) {
+	s := a.settings
+	options := auth.GateOptions{
+		Cache: auth.CacheOptions{
+			Entries: s.AuthEntries, TTL: s.AuthTTL, Refused: s.AuthRefusedTTL, Absent: s.AuthAbsentTTL,
+			Stale: s.AuthStale, Disabled: !s.AuthCache,
+		},
+		Log: a.component("auth"),
+	}
+	if s.AuthStale == 0 {
+		options.Cache.Stale = -1
+	}
+	for _, key := range s.ClusterKeys {
+		options.Secrets = append(options.Secrets, []byte(key))
+	}
+	if a.redis != nil && s.AuthShared && len(s.ClusterKeys) > 0 {
+		options.Redis = a.redis.Client
+	}
+	gate, err := auth.NewGate(identity, members, options)
+	if err != nil {
+		return nil, err // not a nil *Gate, which is no nil Authenticator
+	}
+	return gate, nil
 }
 
 // authorize answers the gateway who may join a guild. This is where the authenticator's refusals become

@@ -53,12 +53,20 @@ type Settings struct {
 
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
 
-	Auth            string        `default:"discord" enum:"discord,insecure-dev" group:"Authentication" help:"Who decides who may listen; insecure-dev believes everybody, on loopback only."`
-	DiscordURL      string        `default:"https://discord.com/api/v10" unit:"URL" group:"Authentication" help:"Discord's API."`
-	DiscordBotToken string        `secret:"" group:"Authentication" help:"Token of the bot whose guilds these are."`
-	DiscordTimeout  time.Duration `default:"5s" group:"Authentication" help:"Time Discord has to answer."`
-	AuthTTL         time.Duration `name:"auth-ttl" default:"5m" group:"Authentication" help:"Time a positive answer is believed."`
-	AuthEntries     int           `default:"1000" unit:"entries" group:"Authentication" help:"Users, and as many memberships, remembered."`
+	Auth               string        `default:"discord" enum:"discord,insecure-dev" group:"Authentication" help:"Who decides who may listen; insecure-dev believes everybody, on loopback only."`
+	Members            string        `name:"auth-members" default:"bot-token" enum:"bot-token,user-token" group:"Authentication" help:"Who says whether a user is in a guild: Discord, asked with the bot's token or with the user's own."`
+	DiscordURL         string        `default:"https://discord.com/api/v10" unit:"URL" group:"Authentication" help:"Discord's API."`
+	DiscordApplication uint64        `default:"0" unit:"id, 0 for any" group:"Authentication" help:"Application that users' tokens must be issued to; with one, the end of a token is known too."`
+	DiscordBotToken    string        `secret:"" group:"Authentication" help:"Token of the bot whose guilds these are."`
+	DiscordTimeout     time.Duration `default:"5s" group:"Authentication" help:"Time Discord has to answer."`
+	DiscordInvalid     int           `default:"1000" unit:"calls in 10 minutes" group:"Authentication" help:"Most calls that Discord may count as invalid (401, 403, 429), before unknown tokens are put off; at 10000 it bars the address."`
+	AuthCache          bool          `default:"true" negatable:"" group:"Authentication" help:"Remember answers; without, every join asks."`
+	AuthShared         bool          `default:"true" negatable:"" group:"Authentication" help:"Keep answers in Redis too, sealed with cluster-key, where both are set."`
+	AuthEntries        int           `default:"1000" unit:"entries" group:"Authentication" help:"Users, and as many memberships, remembered."`
+	AuthTTL            time.Duration `name:"auth-ttl" default:"5m" group:"Authentication" help:"Time a positive answer is believed."`
+	AuthRefusedTTL     time.Duration `name:"auth-refused-ttl" default:"15m" group:"Authentication" help:"Time a refused token stays refused without asking."`
+	AuthAbsentTTL      time.Duration `name:"auth-absent-ttl" default:"30s" group:"Authentication" help:"Time a user who is no member stays none without asking."`
+	AuthStale          time.Duration `default:"1h" unit:"duration, 0 for not at all" group:"Authentication" help:"Time beyond auth-ttl that a positive answer counts while nobody can be asked."`
 
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
 
@@ -70,7 +78,8 @@ func (s *Settings) Validate() error {
 	for name, d := range map[string]time.Duration{
 		"ping-interval": s.PingInterval, "ping-timeout": s.PingTimeout, "upgrade-timeout": s.UpgradeTimeout,
 		"connect-timeout": s.ConnectTimeout, "discovery": s.Discovery, "linger": s.Linger, "join-wait": s.JoinWait,
-		"command-timeout": s.CommandTimeout, "discord-timeout": s.DiscordTimeout, "auth-ttl": s.AuthTTL, "grace": s.Grace,
+		"command-timeout": s.CommandTimeout, "discord-timeout": s.DiscordTimeout, "auth-ttl": s.AuthTTL,
+		"auth-refused-ttl": s.AuthRefusedTTL, "auth-absent-ttl": s.AuthAbsentTTL, "grace": s.Grace,
 	} {
 		if d <= 0 {
 			return fmt.Errorf("%s: %s, must be more than 0", name, d)
@@ -79,10 +88,14 @@ func (s *Settings) Validate() error {
 	for name, n := range map[string]int64{
 		"max-payload": int64(s.MaxPayload), "max-queue": int64(s.MaxQueue), "commands-at-once": int64(s.CommandsAtOnce),
 		"command-args": int64(s.CommandArgs), "command-size": int64(s.CommandSize), "auth-entries": int64(s.AuthEntries),
+		"discord-invalid": int64(s.DiscordInvalid),
 	} {
 		if n <= 0 {
 			return fmt.Errorf("%s: %d, must be more than 0", name, n)
 		}
+	}
+	if s.AuthStale < 0 {
+		return fmt.Errorf("auth-stale: %s, must not be negative", s.AuthStale)
 	}
 	if s.MaxSessions < 0 {
 		return fmt.Errorf("max-sessions: %d, must not be negative", s.MaxSessions)
@@ -103,8 +116,8 @@ func (s *Settings) Validate() error {
 func (s *Settings) validateAuth() error {
 	switch s.Auth {
 	case "discord":
-		if s.DiscordBotToken == "" {
-			return errors.New("discord-bot-token: needed with auth discord")
+		if s.DiscordBotToken == "" && s.Members == "bot-token" {
+			return errors.New("discord-bot-token: needed with auth-members bot-token")
 		}
 	case "insecure-dev":
 		if !isLoopback(s.Listen) {

@@ -19,13 +19,20 @@ type Authenticator interface {
 	// an [*Unavailable] where nobody could tell, or ctx's.
 	Authorize(ctx context.Context, guildID uint64, credential Credential) (User, error)
 
+	// Forget drops what is remembered of a user in a guild, or in every guild and of every credential
+	// where guildID is 0: the next Authorize asks again. Call it when the user was removed, or may be
+	// allowed something else now; an answer that is on its way is not remembered.
+	Forget(ctx context.Context, userID, guildID uint64)
+
 	// Close releases what the authenticator holds; no call may be under way or follow.
 	Close()
 }
 
 // User is who listens.
 type User struct {
-	ID uint64 // Discord snowflake
+	ID      uint64    // Discord snowflake
+	Expires time.Time // when the credential ends; zero where nobody knows
+	Guilds  []uint64  `json:",omitempty"` // where the credential names the guilds itself; nil where it does not
 }
 
 // Refusal is a final no. Its text is what the client gets.

@@ -88,7 +88,7 @@ func TestInsecureDev(t *testing.T) {
 	one, _ := a.Authorize(t.Context(), 1, bearer("anna"))
 	again, _ := a.Authorize(t.Context(), 2, bearer("anna"))
 	other, _ := a.Authorize(t.Context(), 1, bearer("bert"))
-	if one != again || one == other || one.ID == 0 {
+	if one.ID != again.ID || one.ID == other.ID || one.ID == 0 {
 		t.Errorf("%d, %d, %d", one.ID, again.ID, other.ID)
 	}
 }

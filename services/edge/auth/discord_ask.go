@@ -18,7 +18,7 @@ const (
 	userAgentName = "DiscordBot (https://github.com/pona-realtime/pona, 1)"
 )
 
-// answer is what Discord said, whatever it was, as JSON.
+// answer is what Discord said, whatever it was.
 type answer struct {
 	path   string
 	status int
@@ -27,44 +27,44 @@ type answer struct {
 	header http.Header
 }
 
-// ask sends GET path, unless Discord has closed the bucket. It returns an answer in JSON with a
-// status below 500 other than 429, or an *Unavailable, or the error of ctx.
+var errLimited = errors.New("rate limited by Discord")
+
+// ask sends GET path, unless Discord does not want to be asked: its bucket is closed, calls like it keep
+// failing, or too many were invalid. It returns an answer in JSON with a status below 500 other than
+// 429, or an *Unavailable, or the error of ctx.
 func (d *Discord) ask(ctx context.Context, path string, credential Credential, b bucket) (answer, error) {
-	if wait := d.limits.wait(b); wait > 0 {
-		return answer{}, &Unavailable{RetryAfter: wait, Cause: errors.New("rate limited by Discord")}
-	}
-	bounded, cancel := context.WithTimeout(ctx, d.options.Timeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(bounded, http.MethodGet, d.options.BaseURL+path, nil)
+	leave, err := d.limits.enter(ctx, b, d.options.Timeout/2)
 	if err != nil {
 		return answer{}, err
 	}
-	request.Header.Set("Authorization", credential.header)
-	request.Header.Set("User-Agent", userAgentName)
-	request.Header.Set("Accept", "application/json")
-
-	got := answer{path: path}
-	response, err := d.client.Do(request)
-	if err == nil {
-		defer response.Body.Close() //nolint:errcheck // only read from
-		got.status, got.header = response.StatusCode, response.Header
-		got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	defer leave()
+	settle, wait := d.breakers[b.breaker()].allow()
+	if wait > 0 {
+		return answer{}, &Unavailable{RetryAfter: wait, Cause: errors.New("Discord has failed several times in a row")}
 	}
-	switch {
-	case ctx.Err() != nil:
+	back, wait := d.budget.take()
+	if wait > 0 {
+		settle(nil)
+		return answer{}, &Unavailable{RetryAfter: wait, Cause: errors.New("too many calls were invalid")}
+	}
+	got, err := d.send(ctx, path, credential)
+	back(counts(got))
+	failed := err
+	if err == nil && (got.status >= 500 || !isJSON(got) && got.status != http.StatusTooManyRequests) {
+		failed = errors.New("no answer")
+	}
+	if ctx.Err() != nil {
+		settle(nil) // nothing is known of Discord
 		return answer{}, ctx.Err()
-	case err != nil:
-		var because *url.Error
-		if errors.As(err, &because) {
-			err = because.Err // without method and address
-		}
+	}
+	settle(failed)
+	switch {
+	case failed != nil:
 		return answer{}, d.failed(got, err)
 	case got.status == http.StatusTooManyRequests:
-		retry := d.limits.note(got, b)
-		return answer{}, &Unavailable{RetryAfter: retry, Cause: errors.New("rate limited by Discord")}
-	case got.status >= 500 || !isJSON(got):
-		return answer{}, d.failed(got, nil)
+		return answer{}, &Unavailable{RetryAfter: d.limits.note(got, b), Cause: errLimited}
 	}
+	d.limits.read(got, b)
 	var refusal struct {
 		Code int `json:"code"`
 	}
@@ -72,6 +72,31 @@ func (d *Discord) ask(ctx context.Context, path string, credential Credential, b
 	got.code = refusal.Code
 	d.trouble.ended()
 	return got, nil
+}
+
+// send makes the call. The error shows neither method nor address.
+func (d *Discord) send(ctx context.Context, path string, credential Credential) (answer, error) {
+	got := answer{path: path}
+	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.options.BaseURL+path, nil)
+	if err != nil {
+		return got, err
+	}
+	request.Header.Set("Authorization", credential.header)
+	request.Header.Set("User-Agent", userAgentName)
+	request.Header.Set("Accept", "application/json")
+	response, err := d.client.Do(request)
+	if err == nil {
+		defer response.Body.Close() //nolint:errcheck // only read from
+		got.status, got.header = response.StatusCode, response.Header
+		got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	}
+	var because *url.Error
+	if errors.As(err, &because) {
+		err = because.Err
+	}
+	return got, err
 }
 
 // failed is the *Unavailable for an answer that nothing can be concluded from.

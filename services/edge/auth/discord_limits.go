@@ -29,6 +29,14 @@ const (
 	userBucket                      // calls with one user's credential
 )
 
+// breaker is which of Discord.breakers the bucket's calls go by.
+func (b bucket) breaker() int {
+	if b.kind == userBucket {
+		return 0
+	}
+	return 1
+}
+
 // wider are the buckets whose closing closes this one too, itself among them.
 func (b bucket) wider() []bucket {
 	if b.kind == guildBucket {
@@ -37,21 +45,46 @@ func (b bucket) wider() []bucket {
 	return []bucket{{}, b}
 }
 
-// limits remembers until when Discord has closed its buckets (§ Rate Limits), so that they are left
-// alone.
+// maxBuckets bounds how many buckets are remembered; those beyond are asked as if nothing were known.
+const maxBuckets = 4096
+
+// limits remembers until when Discord has closed its buckets (§ Rate Limits), and what is left in those
+// that are open, so that it is not asked in vain.
 type limits struct {
 	until *otter.Cache[bucket, time.Time]
+	lanes *otter.Cache[bucket, *lane]
 }
 
-func newLimits(entries int) *limits {
-	return &limits{until: otter.Must(&otter.Options[bucket, time.Time]{
-		MaximumSize: entries,
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[bucket, time.Time]) time.Duration {
-			return max(time.Until(e.Value), 1)
+func newLimits() *limits {
+	return &limits{
+		until: otter.Must(&otter.Options[bucket, time.Time]{
+			MaximumSize: maxBuckets,
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[bucket, time.Time]) time.Duration {
+				return max(time.Until(e.Value), 1)
+			}),
+			Logger: &otter.NoopLogger{},
 		}),
-		Logger: &otter.NoopLogger{},
-	})}
+		lanes: otter.Must(&otter.Options[bucket, *lane]{
+			MaximumSize:      maxBuckets,
+			ExpiryCalculator: otter.ExpiryAccessing[bucket, *lane](maxRetry),
+			Logger:           &otter.NoopLogger{},
+		}),
+	}
 }
+
+func (l *limits) close() {
+	l.until.StopAllGoroutines()
+	l.lanes.StopAllGoroutines()
+}
+
+// lane is the bucket's.
+func (l *limits) lane(b bucket) *lane {
+	lane, _ := l.lanes.ComputeIfAbsent(b, func() (*lane, bool) { return newLane(), false })
+	return lane
+}
+
+// read takes what an answer says of its bucket.
+func (l *limits) read(got answer, b bucket) { l.lane(b).read(got.header, time.Now()) }
 
 // wait is how long the bucket is still closed; 0 when it is open.
 func (l *limits) wait(b bucket) (wait time.Duration) {
@@ -73,7 +106,7 @@ func (l *limits) note(got answer, b bucket) time.Duration {
 	switch {
 	case !isJSON(got):
 		b = bucket{}
-	case b.kind == guildBucket && got.header.Get("X-RateLimit-Scope") == "global":
+	case got.header.Get("X-RateLimit-Global") == "true" && b.kind == guildBucket, b.kind == guildBucket && got.header.Get("X-RateLimit-Scope") == "global":
 		b = bucket{kind: botBucket}
 	}
 	l.until.Set(b, time.Now().Add(retry))

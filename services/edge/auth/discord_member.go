@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-
-	"github.com/maypok86/otter/v2"
 )
 
 // Codes of Discord's JSON errors (§ Opcodes and Status Codes).
@@ -16,32 +14,57 @@ const (
 	codeMissingAccess = 50001
 )
 
-// membership is a user found in a guild.
-type membership struct{ guild, user uint64 }
+// ByBot is a Membership that asks GET /guilds/{guild}/members/{user} with the bot's own token.
+func (d *Discord) ByBot() Membership { return byBot{d} }
 
-// member is nil when the user is in the guild: GET /guilds/{guild}/members/{user}, asked as the bot.
-// ErrInvalidGuild when the bot is not, ErrNotMember when the user is not.
-func (d *Discord) member(ctx context.Context, guildID uint64, user User) error {
-	_, err := d.members.Get(ctx, membership{guildID, user.ID},
-		otter.LoaderFunc[membership, struct{}](d.askMember))
-	return err
-}
+// ByUser is a Membership that asks GET /users/@me/guilds/{guild}/member with the user's own credential,
+// whose scopes must hold guilds.members.read. It cannot tell whether the bot is in the guild: who is in
+// a guild without the bot is let in, and hears nothing.
+func (d *Discord) ByUser() Membership { return byUser{d} }
 
-func (d *Discord) askMember(ctx context.Context, m membership) (struct{}, error) {
-	path := "/guilds/" + strconv.FormatUint(m.guild, 10) + "/members/" + strconv.FormatUint(m.user, 10)
+type byBot struct{ *Discord }
+
+// Close does nothing: the Discord is closed as the Identity that it is, or by who made it.
+func (byBot) Close() {}
+
+func (d byBot) Member(ctx context.Context, guildID uint64, user User, _ Credential) error {
+	path := "/guilds/" + strconv.FormatUint(guildID, 10) + "/members/" + strconv.FormatUint(user.ID, 10)
 	asBot := Credential{header: "Bot " + d.options.BotToken}
-	answer, err := d.ask(ctx, path, asBot, bucket{kind: guildBucket, guild: m.guild})
+	answer, err := d.ask(ctx, path, asBot, bucket{kind: guildBucket, guild: guildID})
 	if err != nil {
-		return struct{}{}, err
+		return err
 	}
 	switch {
 	case answer.status == http.StatusOK:
-		return struct{}{}, nil
+		return nil
 	case answer.status == http.StatusNotFound && answer.code == codeUnknownGuild,
 		answer.status == http.StatusForbidden && answer.code == codeMissingAccess:
-		return struct{}{}, ErrInvalidGuild
+		return ErrInvalidGuild
 	case answer.status == http.StatusNotFound && (answer.code == codeUnknownMember || answer.code == codeUnknownUser):
-		return struct{}{}, ErrNotMember
+		return ErrNotMember
 	}
-	return struct{}{}, d.failed(answer, nil) // 401 among them: our own token is bad
+	return d.failed(answer, nil) // 401 among them: our own token is bad
+}
+
+type byUser struct{ *Discord }
+
+// Close does nothing: as byBot's.
+func (byUser) Close() {}
+
+func (d byUser) Member(ctx context.Context, guildID uint64, _ User, credential Credential) error {
+	path := "/users/@me/guilds/" + strconv.FormatUint(guildID, 10) + "/member"
+	b := bucket{kind: userBucket, user: d.hasher.credential(credential), guild: guildID}
+	answer, err := d.ask(ctx, path, credential, b)
+	if err != nil {
+		return err
+	}
+	switch {
+	case answer.status == http.StatusOK:
+		return nil
+	case answer.status == http.StatusNotFound && (answer.code == codeUnknownGuild || answer.code == codeUnknownMember):
+		return ErrNotMember
+	case answer.status == http.StatusUnauthorized, answer.status == http.StatusForbidden:
+		return ErrUnauthorized // ended meanwhile, or without the scope
+	}
+	return d.failed(answer, nil)
 }

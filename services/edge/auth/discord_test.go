@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,19 +13,34 @@ import (
 
 func bearer(key string) Credential { return Credential{header: "Bearer " + key} }
 
-// newDiscord is an authenticator that asks f.
-func newDiscord(t *testing.T, f *edgetest.Discord, change ...func(*DiscordOptions)) *Discord {
+// setup is what a test may change of a gate that asks a Discord.
+type setup struct {
+	discord DiscordOptions
+	gate    GateOptions
+	byUser  bool
+}
+
+// newDiscord is a gate that asks f.
+func newDiscord(t testing.TB, f *edgetest.Discord, change ...func(*setup)) *Gate {
 	t.Helper()
-	options := DiscordOptions{BaseURL: f.Base() + "/", BotToken: edgetest.DiscordBotToken}
+	s := setup{discord: DiscordOptions{BaseURL: f.Base() + "/", BotToken: edgetest.DiscordBotToken}}
 	for _, change := range change {
-		change(&options)
+		change(&s)
 	}
-	d, err := NewDiscord(options)
+	d, err := NewDiscord(s.discord)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.Close)
-	return d
+	members := d.ByBot()
+	if s.byUser {
+		members = d.ByUser()
+	}
+	g, err := NewGate(d, members, s.gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	return g
 }
 
 func TestRefusalsInTheirOrder(t *testing.T) {
@@ -48,74 +61,6 @@ func TestRefusalsInTheirOrder(t *testing.T) {
 		if _, err := d.Authorize(t.Context(), test.guild, bearer(test.key)); err != test.want {
 			t.Errorf("%s in %d: %v, want %v", test.key, test.guild, err, test.want)
 		}
-	}
-}
-
-func TestPositiveAnswersAreRemembered(t *testing.T) {
-	f := edgetest.StartDiscord(t)
-	d := newDiscord(t, f)
-	for range 3 {
-		if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.Authorize(t.Context(), 101, bearer("user1")); err != ErrNotMember {
-			t.Fatal(err)
-		}
-	}
-	if users := f.Asked("/users/@me"); users != 1 {
-		t.Errorf("asked %d times who it is, want 1", users)
-	}
-	if members := f.Asked("/guilds/100/"); members != 1 {
-		t.Errorf("asked %d times for a member, want 1", members)
-	}
-	if members := f.Asked("/guilds/101/"); members != 3 {
-		t.Errorf("asked %d times for no member, want 3: refusals are not remembered", members)
-	}
-}
-
-func TestAnswersAreForgotten(t *testing.T) {
-	f := edgetest.StartDiscord(t)
-	d := newDiscord(t, f, func(o *DiscordOptions) { o.TTL = time.Nanosecond })
-	for range 2 {
-		if _, err := d.Authorize(t.Context(), 100, bearer("user1")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if users, members := f.Asked("/users/@me"), f.Asked("/guilds/"); users != 2 || members != 2 {
-		t.Errorf("asked %d and %d times, want 2 and 2", users, members)
-	}
-}
-
-func TestOfSimultaneousQuestionsOneIsAsked(t *testing.T) {
-	f := edgetest.StartDiscord(t)
-	asked, proceed := make(chan struct{}, 100), make(chan struct{})
-	f.Answer(func(http.ResponseWriter, *http.Request) bool {
-		asked <- struct{}{}
-		<-proceed
-		return false
-	})
-	d := newDiscord(t, f)
-	var all sync.WaitGroup
-	join := func(ctx context.Context) {
-		if _, err := d.Authorize(ctx, 100, bearer("user1")); err != nil && ctx.Err() == nil {
-			t.Error(err)
-		}
-	}
-	first, leave := context.WithCancel(t.Context())
-	all.Go(func() { join(first) })
-	<-asked // the first one asks
-	for range 100 {
-		all.Go(func() { join(t.Context()) })
-	}
-	leave() // the one that asked goes away: another asks, nobody is refused
-	<-asked
-	close(proceed)
-	all.Wait()
-	if users := f.Asked("/users/@me"); users != 2 {
-		t.Errorf("asked %d times who it is, want 2", users)
-	}
-	if members := f.Asked("/guilds/"); members != 1 {
-		t.Errorf("asked %d times for a member, want 1", members)
 	}
 }
 
@@ -184,7 +129,7 @@ func TestTroubleUpstreamIsNoRefusal(t *testing.T) {
 func TestHangingUpstream(t *testing.T) {
 	f := edgetest.StartDiscord(t)
 	f.Answer(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true })
-	d := newDiscord(t, f, func(o *DiscordOptions) { o.Timeout = 50 * time.Millisecond })
+	d := newDiscord(t, f, func(s *setup) { s.discord.Timeout = 50 * time.Millisecond })
 	_, err := d.Authorize(t.Context(), 100, bearer("user1"))
 	var unavailable *Unavailable
 	if !errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
@@ -281,19 +226,10 @@ func TestBadOptions(t *testing.T) {
 	for _, options := range []DiscordOptions{
 		{BaseURL: "discord.com", BotToken: "a"},
 		{BaseURL: "ftp://discord.com", BotToken: "a"},
-		{BaseURL: "https://discord.com"},
 		{BaseURL: "https://discord.com", BotToken: "a\n"},
 	} {
 		if _, err := NewDiscord(options); err == nil {
 			t.Errorf("%q, %q: accepted", options.BaseURL, options.BotToken)
 		}
-	}
-}
-
-func TestFingerprintsAreTheProcessOwn(t *testing.T) {
-	f := edgetest.StartDiscord(t)
-	one, other := newDiscord(t, f).fingerprint(bearer("a")), newDiscord(t, f).fingerprint(bearer("a"))
-	if one == other || slices.Equal(one[:], make([]byte, len(one))) {
-		t.Error("the same credential has the same key in two processes")
 	}
 }

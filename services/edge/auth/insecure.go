@@ -36,5 +36,8 @@ func (InsecureDev) Authorize(ctx context.Context, _ uint64, credential Credentia
 	return User{ID: max(hash.Sum64(), 1)}, nil
 }
 
+// Forget implements [Authenticator].
+func (InsecureDev) Forget(context.Context, uint64, uint64) {}
+
 // Close implements [Authenticator].
 func (InsecureDev) Close() {}

@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pona-realtime/pona/services/edge/relay"
+)
+
+const (
+	sharedPrefix  = "pona:auth:"           // of keys in Redis
+	sharedTimeout = 250 * time.Millisecond // of one call to Redis
+	sharedPause   = 5 * time.Second        // without Redis after a call that failed
+)
+
+// shared is the second level of the memories, in Redis: what one edge has been told, the others know,
+// also after a restart. Keys are HMACs and values are sealed, both under the cluster's key, and a value
+// opens under its own key only: who reads Redis learns neither tokens nor users, and who writes it
+// lets nobody in. Redis is never waited for longer than sharedTimeout, and its trouble is no one's.
+type shared struct {
+	client redis.UniversalClient
+	sealer *relay.Sealer
+	log    *slog.Logger
+	pause  atomic.Int64 // nanoseconds since 1970 until when Redis is left alone
+}
+
+// away tells whether Redis is left alone, noting an error that says so.
+func (s *shared) away(err error) bool {
+	if err != nil && err != redis.Nil { //nolint:errorlint // go-redis returns it bare
+		if s.pause.Swap(time.Now().Add(sharedPause).UnixNano()) == 0 {
+			s.log.Warn("answers are not shared with other edges: Redis does not answer", "error", err)
+		}
+		return true
+	}
+	return false
+}
+
+func (s *shared) paused() bool {
+	until := s.pause.Load()
+	if until == 0 {
+		return false
+	}
+	if time.Now().UnixNano() < until {
+		return true
+	}
+	s.pause.CompareAndSwap(until, 0)
+	return false
+}
+
+// recall finds a verdict; false where there is none, or none that can be believed.
+func recall[V, K any](ctx context.Context, s *shared, name func(K) string, key K) (v verdict[V], ok bool) {
+	if s == nil || s.paused() {
+		return v, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+	defer cancel()
+	in := sharedPrefix + name(key)
+	sealed, err := s.client.Get(ctx, in).Result()
+	if s.away(err) || err != nil {
+		return v, false
+	}
+	content, ok := s.sealer.Open(sealed, in)
+	return v, ok && json.Unmarshal([]byte(content), &v) == nil
+}
+
+// store keeps a verdict for as long as it may be served.
+func store[V, K any](ctx context.Context, s *shared, name func(K) string, key K, v verdict[V]) {
+	if s == nil || s.paused() || ctx.Err() != nil {
+		return
+	}
+	content, err := json.Marshal(v)
+	ttl := time.Until(time.Unix(0, v.Keep))
+	if err != nil || ttl < time.Millisecond {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+	defer cancel()
+	in := sharedPrefix + name(key)
+	s.away(s.client.Set(ctx, in, s.sealer.Seal(string(content), in), ttl).Err())
+}
+
+// erase drops a verdict.
+func erase[K any](ctx context.Context, s *shared, name func(K) string, key K) {
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+	defer cancel()
+	s.away(s.client.Del(ctx, sharedPrefix+name(key)).Err())
+}
