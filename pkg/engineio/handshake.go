@@ -29,6 +29,8 @@ func (s *Server) newSession(r *http.Request) (*Session, error) {
 	switch {
 	case s.closed:
 		return nil, ErrServerClosed
+	case s.refusing:
+		return nil, errDraining
 	case s.sessions[id] != nil:
 		return nil, errors.New("engineio: the id is taken")
 	case s.opts.MaxSessions > 0 && len(s.sessions) >= s.opts.MaxSessions:
@@ -42,9 +44,10 @@ var errTooManySessions = errors.New("engineio: too many sessions")
 
 // refuseSession answers a handshake for which newSession failed.
 func (s *Server) refuseSession(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errTooManySessions) || errors.Is(err, ErrServerClosed) {
+	if errors.Is(err, errTooManySessions) || errors.Is(err, ErrServerClosed) || errors.Is(err, errDraining) {
 		s.counters.full.Add(1)
 		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Connection", "close") // the next attempt may find another server
 		answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "Service Unavailable")
 		return
 	}

@@ -26,6 +26,7 @@ type Server struct {
 	sessions map[string]*Session
 	probing  map[*webSocket]struct{}
 	closed   bool
+	refusing bool // handshakes, since Drain
 }
 
 // NewServer returns a server that calls open for each new session, before anything of that session
@@ -70,6 +71,10 @@ func (s *Server) remove(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.id)
+	if session.gone != nil {
+		close(session.gone)
+		session.gone = nil
+	}
 }
 
 // Close discards all sessions, refuses new ones, and returns when no goroutine of the server is

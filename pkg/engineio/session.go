@@ -34,6 +34,8 @@ type Session struct {
 	upgrading *webSocket // a WebSocket that has probed
 
 	beat beat
+
+	gone chan struct{} // where Drain waits: closed with the session's removal; guarded by Server.mu
 }
 
 type sessionState uint8
@@ -139,12 +141,13 @@ func (s *Session) Close() { s.end(ReasonForcedClose, nil, true) }
 // client reconnects by itself.
 func (s *Session) CloseTransport(reason Reason) { s.end(reason, nil, true) }
 
-// end is the only way a session ends. With flush a polling client may fetch what waits for it.
-func (s *Session) end(reason Reason, err error, flush bool) {
+// end is the only way a session ends; false when it has ended before. With flush a polling client may
+// fetch what waits for it.
+func (s *Session) end(reason Reason, err error, flush bool) bool {
 	s.mu.Lock()
 	if s.state != stateOpen {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	s.server.wg.Add(1) // before the session is forgotten: Server.Close waits for its receiver
 	ws, probing := s.ws.Load(), s.upgrading
@@ -166,7 +169,7 @@ func (s *Session) end(reason Reason, err error, flush bool) {
 		probing.close(0)
 	}
 	if ws != nil {
-		if reason == ReasonServerShuttingDown || reason == ReasonSlowConsumer {
+		if reason == ReasonServerShuttingDown && !flush || reason == ReasonSlowConsumer {
 			ws.discard()
 		} else {
 			ws.close(0)
@@ -176,6 +179,7 @@ func (s *Session) end(reason Reason, err error, flush bool) {
 		defer s.server.wg.Done()
 		s.receiver.ReceiveClose(reason, err)
 	}()
+	return true
 }
 
 // closingPollWait is how long a closed polling session keeps its last packets (the reference's 30s).

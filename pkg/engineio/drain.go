@@ -1,0 +1,96 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// DrainOptions tunes Server.Drain.
+type DrainOptions struct {
+	// Rate is how many sessions are moved in a second; 0 spreads them over nine tenths of the time
+	// until ctx's deadline, or moves them at once where ctx has none.
+	Rate float64
+	// Accept keeps new handshakes coming in, which are not moved; without it they are refused with
+	// 503 and Retry-After on a connection that closes, so that the next attempt may find another server.
+	Accept bool
+}
+
+var errDraining = errors.New("engineio: the server is being drained")
+
+// Drain moves all sessions away, in random order and jittered: each transport is closed after what was
+// sent before, with the reason "server shutting down", and stock clients reconnect by themselves. It
+// returns when the last one has let go, or with ctx: then the error says how many are left, which
+// stay as they are. moved is how many sessions it has ended. The server stays drained.
+func (s *Server) Drain(ctx context.Context, opts DrainOptions) (moved int, err error) {
+	s.mu.Lock()
+	s.refusing = s.refusing || !opts.Accept
+	sessions := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	s.mu.Unlock()
+	rand.Shuffle(len(sessions), func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })
+
+	pace := opts.pace(ctx, len(sessions))
+	start := time.Now()
+	for i, session := range sessions {
+		due := time.Duration((float64(i) + rand.Float64()) * float64(pace))
+		if !sleep(ctx, due-time.Since(start)) {
+			return moved, fmt.Errorf("engineio: %d sessions not drained: %w", len(sessions)-i, ctx.Err())
+		}
+		if session.end(ReasonServerShuttingDown, nil, true) {
+			moved++
+		}
+	}
+	for _, session := range sessions {
+		select {
+		case <-s.forgotten(session):
+		case <-ctx.Done():
+			return moved, fmt.Errorf("engineio: polling clients have not fetched their last packets: %w", ctx.Err())
+		}
+	}
+	return moved, nil
+}
+
+// forgotten is closed when the session is no longer in the table.
+func (s *Server) forgotten(session *Session) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gone := make(chan struct{})
+	if s.sessions[session.id] == session {
+		session.gone = gone
+	} else {
+		close(gone)
+	}
+	return gone
+}
+
+// pace is the mean time between two of n sessions.
+func (o DrainOptions) pace(ctx context.Context, n int) time.Duration {
+	if o.Rate > 0 {
+		return time.Duration(float64(time.Second) / o.Rate)
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok || n == 0 {
+		return 0
+	}
+	return time.Until(deadline) * 9 / 10 / time.Duration(n)
+}
+
+// sleep waits unless ctx has ended, and says whether it has not.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
