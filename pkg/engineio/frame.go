@@ -2,7 +2,9 @@ package engineio
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/flate"
 )
@@ -16,9 +18,13 @@ type Frame struct {
 	parts    []*Frame // a run of frames, in place of messages
 	size     int      // bytes of all messages, for bounds
 	conflate string
+	joined   atomic.Pointer[joined]
 
 	plain, deflated, payload variant
 }
+
+// joined is the frame last made of a frame and what followed it.
+type joined struct{ next, frame *Frame }
 
 // variant is one encoding of a frame, made when it is first needed.
 type variant struct {
@@ -47,6 +53,28 @@ func JoinFrames(frames ...*Frame) *Frame {
 	}
 	return f
 }
+
+// then joins f and next. A thousand sessions that are sent the same frames one after another get
+// the same joined frame, made and encoded once.
+func (f *Frame) then(next *Frame) *Frame {
+	if j := f.joined.Load(); j != nil && j.next == next {
+		return j.frame
+	}
+	run := &Frame{parts: slices.Concat(f.run(), next.run()), size: f.size + next.size}
+	f.joined.Store(&joined{next, run})
+	return run
+}
+
+// run returns the frames f was joined from, or f alone.
+func (f *Frame) run() []*Frame {
+	if f.parts != nil {
+		return f.parts
+	}
+	return []*Frame{f}
+}
+
+// count is the number of frames in f's run.
+func (f *Frame) count() int { return max(len(f.parts), 1) }
 
 // Conflate marks the frame: where it waits for a slow session, a newer frame with the same key
 // takes its place at the end of the queue. The empty key means never. It returns f, and must be

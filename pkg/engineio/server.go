@@ -17,10 +17,11 @@ type Server struct {
 	open     func(*Session) Receiver
 	upgrader websocket.Upgrader
 	beats    *beats
+	outbox   outbox
 	started  time.Time
 	counters counters
 	done     chan struct{}
-	wg       sync.WaitGroup // drains, readers, closing receivers, the wheel
+	wg       sync.WaitGroup // flushers, drains, readers, closing receivers, the wheel
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -93,6 +94,7 @@ func (s *Server) Close(ctx context.Context) error {
 		ws.discard()
 	}
 	s.mu.Unlock()
+	s.outbox.close()
 	for _, session := range sessions {
 		session.end(ReasonServerShuttingDown, ErrServerClosed, false)
 	}

@@ -38,6 +38,8 @@ type webSocket struct {
 	closing  bool // nothing more is sent but what is queued
 	draining bool // a drain goroutine runs
 	queue    queue
+	pending  *Frame              // posted, to be written by a flusher
+	owed     bool                // a flusher has been promised
 	onFail   func(Reason, error) // the session's end; nil while probing
 }
 
@@ -106,32 +108,48 @@ func (t *webSocket) encode(f *Frame) []byte {
 	return f.webSocket()
 }
 
-// send writes f now, or queues what the kernel does not take. A volatile frame is dropped instead.
+// send writes f now, and what was posted before with it, or queues what the kernel does not take. A
+// volatile frame is dropped instead.
 func (t *webSocket) send(f *Frame, volatile bool) {
-	b := t.encode(f)
 	t.mu.Lock()
-	if t.closing {
-		t.mu.Unlock()
-		return
+	var reason Reason
+	var err error
+	if pending := t.takePending(); pending != nil && volatile {
+		reason, err = t.write(pending, false)
+	} else if pending != nil {
+		f = pending.then(f)
 	}
-	var sent int
-	if !t.draining {
-		var err error
-		if sent, err = t.writeNow(b); err != nil {
-			t.mu.Unlock()
-			t.fail(ReasonTransportError, err)
-			return
-		}
+	if err == nil {
+		reason, err = t.write(f, volatile)
 	}
-	if sent == len(b) || volatile && sent == 0 && (t.raw != nil || t.draining) {
-		t.mu.Unlock()
-		return
-	}
-	ok := t.enqueue(f, b, sent)
 	t.mu.Unlock()
-	if !ok {
-		t.fail(ReasonSlowConsumer, errSlowConsumer)
+	if err != nil {
+		t.fail(reason, err)
 	}
+}
+
+// write is send with the lock held. The caller reports an error to fail, without the lock.
+func (t *webSocket) write(f *Frame, volatile bool) (Reason, error) {
+	if t.closing {
+		return "", nil
+	}
+	if t.draining {
+		if !volatile && !t.queue.push(f, &t.server.opts) {
+			return ReasonSlowConsumer, errSlowConsumer
+		}
+		return "", nil
+	}
+	b := t.encode(f)
+	sent, err := t.writeNow(b)
+	switch {
+	case err != nil:
+		return ReasonTransportError, err
+	case sent == len(b), volatile && sent == 0 && t.raw != nil:
+		return "", nil
+	case !t.enqueue(f, b, sent):
+		return ReasonSlowConsumer, errSlowConsumer
+	}
+	return "", nil
 }
 
 var errSlowConsumer = errors.New("engineio: the client does not read what it is sent")
@@ -180,6 +198,12 @@ func (t *webSocket) sendPacket(p PacketType, data string) {
 
 // sendBytes writes or queues encoded bytes. The lock is held. An error shows at the next read.
 func (t *webSocket) sendBytes(b []byte) {
+	if pending := t.takePending(); pending != nil {
+		if _, err := t.write(pending, false); err != nil {
+			t.closing = true // rather nothing than a gap
+			_ = t.Conn.Close()
+		}
+	}
 	if t.closing {
 		return
 	}
@@ -232,7 +256,7 @@ func (t *webSocket) drain() {
 		if _, err := buffers.WriteTo(t.Conn); err != nil {
 			t.fail(ReasonTransportError, err)
 			t.mu.Lock()
-			t.closing, t.queue = true, queue{}
+			t.closing, t.queue, t.pending = true, queue{}, nil
 			t.mu.Unlock() // draining stays: nobody starts another
 			_ = t.Conn.Close()
 			return
@@ -289,7 +313,7 @@ func (t *webSocket) closeWrite() {
 func (t *webSocket) discard() {
 	t.mu.Lock()
 	t.closing = true
-	t.queue = queue{}
+	t.queue, t.pending = queue{}, nil
 	t.mu.Unlock()
 	_ = t.Conn.Close()
 }

@@ -51,18 +51,47 @@ func (b Broadcast) Send(packets ...*Packet) {
 	if len(packets) == 0 {
 		return
 	}
-	b.nsp.mu.Lock()
-	defer b.nsp.mu.Unlock()
-	r := run{nsp: b.nsp.name, packets: packets}
+	n := b.nsp
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r := run{nsp: n.name, packets: packets}
 	if b.volatile {
 		b.each(func(s *Socket) { s.write(r.frame(s), true) })
 		return
 	}
-	r.packets = b.nsp.history.record(b.nsp.name, b.rooms, b.except, packets)
+	r.packets = n.history.record(n.name, b.rooms, b.except, packets)
+	newest := n.history.newest()
+	if b.atMost() <= fewSockets {
+		b.each(func(s *Socket) {
+			s.sent = newest
+			s.write(r.frame(s), false)
+		})
+		return
+	}
 	b.each(func(s *Socket) {
-		s.sent = b.nsp.history.newest()
-		s.write(r.frame(s), false)
+		s.sent = newest
+		if s.conn.session.Post(r.frame(s)) {
+			n.owed = append(n.owed, s.conn.session)
+		}
 	})
+	n.server.engine.Flush(n.owed)
+	clear(n.owed)
+	n.owed = n.owed[:0]
+}
+
+// fewSockets are written to by whoever broadcasts; for more it pays to wake a flusher, so that the
+// events that follow at once can be gathered.
+const fewSockets = 32
+
+// atMost is how many sockets are addressed, or more. The namespace's lock is held.
+func (b Broadcast) atMost() (n int) {
+	if len(b.rooms) == 0 {
+		return len(b.nsp.sockets)
+	}
+	for _, room := range b.rooms {
+		n += len(b.nsp.rooms[room])
+	}
+	return n
 }
 
 // EmitWithAck sends an event to the addressed sockets and waits until each has answered, or for

@@ -21,8 +21,9 @@ type Namespace struct {
 	mu      sync.Mutex
 	sockets map[string]*Socket
 	rooms   map[string]map[*Socket]struct{}
-	history *history // of a MemoryRecovery; nil without
-	pending int      // joins under way; guarded by Server.mu
+	history *history            // of a MemoryRecovery; nil without
+	owed    []*engineio.Session // Broadcast.Send's
+	pending int                 // joins under way; guarded by Server.mu
 }
 
 // handlers are middleware and listeners; they are registered before clients come.
