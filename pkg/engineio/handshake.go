@@ -84,7 +84,7 @@ func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request) {
 	if s.opts.InitialHeaders != nil {
 		s.opts.InitialHeaders(h, r)
 	}
-	session.receiver = s.open(session)
+	session.begin()
 	session.startBeat()
 	s.writePoll(w, r, body)
 }
@@ -105,7 +105,7 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, q ur
 	}
 	ws, err := s.acceptWebSocket(w, r, header)
 	if err != nil {
-		s.remove(session)
+		session.end(ReasonTransportError, err, false)
 		s.refuse(w, r, refusal(CodeBadRequest, "error", err))
 		return
 	}
@@ -116,7 +116,7 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, q ur
 	if m := s.opts.InitialMessage; m != nil {
 		ws.send(NewFrame(*m), false)
 	}
-	session.receiver = s.open(session)
+	session.begin()
 	s.wg.Go(func() { session.readWebSocket(ws) }) // a fresh, small stack; the handler's ends here
 }
 

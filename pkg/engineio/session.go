@@ -150,7 +150,7 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 		return false
 	}
 	s.server.wg.Add(1) // before the session is forgotten: Server.Close waits for its receiver
-	ws, probing := s.ws.Load(), s.upgrading
+	ws, probing, receiver := s.ws.Load(), s.upgrading, s.receiver
 	s.upgrading = nil
 	if ws == nil && flush && s.poll == nil {
 		s.state = stateClosing
@@ -177,9 +177,23 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 	}
 	go func() {
 		defer s.server.wg.Done()
-		s.receiver.ReceiveClose(reason, err)
+		if receiver != nil {
+			receiver.ReceiveClose(reason, err)
+		}
 	}()
 	return true
+}
+
+// begin has the application receive. A server that closes may have ended the session before.
+func (s *Session) begin() {
+	receiver := s.server.open(s)
+	s.mu.Lock()
+	s.receiver = receiver
+	ended := s.state != stateOpen
+	s.mu.Unlock()
+	if ended {
+		receiver.ReceiveClose(ReasonServerShuttingDown, ErrServerClosed)
+	}
 }
 
 // closingPollWait is how long a closed polling session keeps its last packets (the reference's 30s).

@@ -45,8 +45,8 @@ func TestBroadcastAddresses(t *testing.T) {
 
 func TestRecipientsAreThoseAtCallTime(t *testing.T) {
 	server, address, sockets := accepted(t)
-	in, out := enter(t, address, ""), enter(t, address, "")
-	a, b := await(t, sockets), await(t, sockets)
+	in, a := enter(t, address, ""), await(t, sockets)
+	out, b := enter(t, address, ""), await(t, sockets)
 	a.Join("r")
 	_ = server.Of("/").To("r").Emit("x")
 	a.Leave("r")
@@ -59,8 +59,8 @@ func TestRecipientsAreThoseAtCallTime(t *testing.T) {
 func TestBroadcastManagesSockets(t *testing.T) {
 	server, address, sockets := accepted(t)
 	root := server.Of("/")
-	first, second := enter(t, address, ""), enter(t, address, "")
-	a, b := await(t, sockets), await(t, sockets)
+	first, a := enter(t, address, ""), await(t, sockets)
+	second, b := enter(t, address, ""), await(t, sockets)
 	root.To(a.ID()).SocketsJoin("r")
 	root.Except("r").SocketsJoin("q")
 	if err := root.To("q").Emit("q"); err != nil {
