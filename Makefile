@@ -35,12 +35,18 @@ check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code
 .PHONY: test-go
 test-go: $(node_packages) build ## Go tests of all modules, with the race detector
 	@.ci/need redis-server
-	go test -race -shuffle=on $$(go list work | grep -v /test/e2e)
+	go test -race -shuffle=on $$(go list work | grep -v -e /test/e2e -e /test/chaos)
 
 .PHONY: e2e
-e2e: $(node_packages) build ## official clients and a browser against the built programs
+e2e: $(node_packages) build bin/nats-server ## official clients and a browser against the built programs, and faults
 	@.ci/need redis-server chromium
-	go test -count=1 -shuffle=on ./test/e2e/...
+	go test -count=1 -shuffle=on ./test/e2e/... ./test/chaos/...
+
+.PHONY: chaos
+chaos: $(node_packages) build bin/nats-server ## break everything under load and check every client's log; CHAOS has its flags
+	@.ci/need redis-server
+	$(go_build) -o bin/chaos ./test/chaos
+	bin/chaos $(CHAOS)
 
 .PHONY: bench
 bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 4 minutes
@@ -54,6 +60,10 @@ build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack and 
 	$(go_build) -o bin/fanout ./services/fanout/cmd/fanout
 	$(go_build) -o bin/devstack ./services/devstack/cmd/devstack
 	$(if $(wildcard test/conformance/*.go),$(go_build) -o bin/conformance-server ./test/conformance)
+
+# A cluster of NATS servers, for chaos; the version is the one that everything else embeds.
+bin/nats-server: test/go.mod
+	cd test && $(go_build) -o ../$@ github.com/nats-io/nats-server/v2
 
 .PHONY: conformance-server
 conformance-server: build ## run the peer for the official client suites; SUITE and PORT say which and where

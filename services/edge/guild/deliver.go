@@ -49,6 +49,9 @@ func (c *Cache) Deliver(guildID, sequence uint64, event *playerv1.Event) {
 
 // broadcast sends what an event emits; runs for the same room as one unit.
 func (c *Cache) broadcast(g *guild, event *playerv1.Event) {
+	if defective() {
+		return
+	}
 	runs, err := encode(event)
 	if err != nil {
 		c.options.Log.Warn("event that cannot be sent", "guild", g.id, "event", event.GetEventId(), "error", err)

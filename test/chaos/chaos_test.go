@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// short is a stack and a crowd that two cores carry while other tests run.
+func short(bin string) options {
+	return options{
+		Stack:  size{Edges: 2, Fanouts: 2, NATS: 1},
+		Load:   crowdSize{Guilds: 5, Every: 200 * time.Millisecond, Clients: 30, Stock: 9},
+		Rounds: 1, Short: true, Settle: 30 * time.Second, Bin: bin, Scripts: "stock",
+	}
+}
+
+const bin = "../../bin"
+
+func TestPromiseHoldsThroughFaults(t *testing.T) {
+	outcomes, err := run(t.Context(), short(bin), t.Output())
+	var report bytes.Buffer
+	print(&report, outcomes)
+	t.Logf("\n%s", &report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range outcomes {
+		if o.failed() {
+			t.Errorf("the promise was broken by: %s", o.fault)
+		}
+	}
+}
+
+// An edge built to leave out events must be found out.
+func TestDefectIsFound(t *testing.T) {
+	defective := t.TempDir()
+	for _, name := range []string{"fanout", "nats-server"} {
+		path, err := filepath.Abs(filepath.Join(bin, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(defective, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "defect", "-o", filepath.Join(defective, "edge"),
+		"github.com/pona-realtime/pona/services/edge/cmd/edge")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build an edge with a defect: %v\n%s", err, out)
+	}
+	o := short(defective)
+	o.Only, o.Settle = "^every connection cut$", 5*time.Second
+	o.Rounds = 3
+	outcomes, err := run(t.Context(), o, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := 0
+	for _, o := range outcomes {
+		lost += o.tally.Lost
+	}
+	if lost == 0 {
+		t.Error("events were left out on purpose and nobody noticed")
+	}
+}

@@ -1,0 +1,121 @@
+// Chaos holds the promise of delivery against every fault there is a remedy for.
+//
+// It runs edges, fanouts, NATS and Redis as processes, with a balancer without affinity in front, a
+// bot that publishes numbered events, and listeners in Go and with the official client. After each
+// fault every listener's log is checked: all numbers of its guild once and in order, or a gap that
+// was announced by a connection that was not recovered and closed by a snapshot.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are the program's flags.
+type options struct {
+	Stack   size          `embed:""`
+	Load    crowdSize     `embed:""`
+	Rounds  int           `default:"1" help:"How often each fault is done."`
+	Only    string        `help:"Only faults whose names match this regular expression."`
+	Short   bool          `help:"Only the faults of the short form."`
+	Settle  time.Duration `default:"60s" help:"Time after a fault until everybody must have everything."`
+	Bin     string        `default:"bin" help:"Folder of edge, fanout and nats-server."`
+	Scripts string        `default:"test/chaos/stock" help:"Folder of clients.js."`
+	Keep    bool          `help:"Keep the logs of the processes."`
+}
+
+func main() {
+	var o options
+	kong.Parse(&o, kong.Name("chaos"), kong.Description("Break everything, and check that nobody noticed."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	outcomes, err := run(ctx, o, os.Stderr)
+	print(os.Stdout, outcomes)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(2)
+	}
+	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.failed() }) {
+		os.Exit(1)
+	}
+}
+
+// run does the faults one after another; progress is told to w.
+func run(ctx context.Context, o options, w io.Writer) ([]outcome, error) {
+	only, err := regexp.Compile(o.Only)
+	if err != nil {
+		return nil, fmt.Errorf("--only: %w", err)
+	}
+	folder, err := os.MkdirTemp("", "pona-chaos-")
+	if err != nil {
+		return nil, err
+	}
+	if o.Keep {
+		fmt.Fprintln(w, "logs are in", folder)
+	} else {
+		defer os.RemoveAll(folder)
+	}
+	bin, err := filepath.Abs(o.Bin)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	began := time.Now()
+	k, err := startStack(ctx, bin, folder, o.Stack)
+	if err != nil {
+		return nil, err
+	}
+	defer k.stop()
+	defer cancel()
+	fmt.Fprintf(w, "%d edges, %d fanouts and %d NATS servers are ready after %.1f s\n", o.Stack.Edges, o.Stack.Fanouts, o.Stack.NATS, time.Since(began).Seconds())
+	l, err := startLoad(ctx, k, o.Scripts, o.Load)
+	if err != nil {
+		return nil, err
+	}
+	defer l.end()
+	fmt.Fprintf(w, "%d listeners of %d guilds are there after %.1f s\n", o.Load.Clients+o.Load.Stock, o.Load.Guilds, time.Since(began).Seconds())
+	var outcomes []outcome
+	for range o.Rounds {
+		for _, f := range faults {
+			if o.Short && !f.short || !only.MatchString(f.name) {
+				continue
+			}
+			fmt.Fprintf(w, "%s …", f.name)
+			result := attempt(ctx, f, k, l, o.Settle)
+			fmt.Fprintf(w, " %.0f s\n", result.took.Seconds())
+			outcomes = append(outcomes, result)
+			if ctx.Err() != nil {
+				return outcomes, ctx.Err()
+			}
+		}
+	}
+	if len(outcomes) == 0 {
+		return nil, errors.New("--only: no fault has such a name")
+	}
+	return outcomes, nil
+}
+
+// attempt does one fault and collects what it did.
+func attempt(ctx context.Context, f fault, k *stack, l *load, patience time.Duration) outcome {
+	began := time.Now()
+	o := outcome{fault: f.name}
+	o.err = f.do(ctx, k, l)
+	o.tally.NeverBack = l.settle(ctx, patience, nil)
+	for _, v := range l.verifiers() {
+		o.tally.add(v.take())
+	}
+	o.took = time.Since(began)
+	return o
+}
