@@ -25,6 +25,9 @@ const Name = "PLAYER_EVENTS"
 // headerRoom is what a message may have beside an event: the header with its event id.
 const headerRoom = 1 << 10
 
+// askTimeout is how long the first question to JetStream may take.
+const askTimeout = 2 * time.Second
+
 // Options say how the stream is made. All fanouts of a cluster must agree on Partitions; what else
 // differs is changed to what the fanout that started last says.
 type Options struct {
@@ -57,7 +60,10 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 	}
 	s := &Stream{nc: nc, js: js, partitions: o.Partitions, maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
 	want := o.config()
-	s.stream, err = js.Stream(ctx, Name)
+	// A cluster that is about to find its leader drops requests: better to ask again soon.
+	ask, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	s.stream, err = js.Stream(ask, Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		// Sequences go on from the clock, so that one that somebody remembers of a stream that was
 		// lost is never taken for one of this.
