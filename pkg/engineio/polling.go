@@ -88,8 +88,10 @@ func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte) 
 // servePost takes a payload from the client.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	overlap := s.posting
-	s.posting = true
+	overlap := s.posting != nil
+	if !overlap {
+		s.posting = r
+	}
 	s.mu.Unlock()
 	if overlap {
 		s.end(ReasonTransportError, errOverlap, false)
@@ -98,7 +100,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() {
 		s.mu.Lock()
-		s.posting = false
+		s.posting = nil
 		s.mu.Unlock()
 	}()
 	if r.Header.Get("Content-Type") == "application/octet-stream" {

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,10 +29,10 @@ type Session struct {
 
 	mu        sync.Mutex
 	state     sessionState
-	queue     queue      // what waits for the next poll
-	poll      *poll      // the GET that waits
-	posting   bool       // a POST is under way
-	upgrading *webSocket // a WebSocket that has probed
+	queue     queue         // what waits for the next poll
+	poll      *poll         // the GET that waits
+	posting   *http.Request // the POST under way
+	upgrading *webSocket    // a WebSocket that has probed
 
 	beat beat
 
@@ -51,6 +52,14 @@ func (s *Session) ID() string { return s.id }
 
 // Request is what is known of the handshake.
 func (s *Session) Request() *Request { return &s.request }
+
+// Posting is the POST whose messages are being received, with its headers; nil on WebSocket. It may
+// be used during ReceiveMessage only.
+func (s *Session) Posting() *http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.posting
+}
 
 // Transport is "polling" or "websocket".
 func (s *Session) Transport() string {
