@@ -1,0 +1,44 @@
+package socketio
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// MarshalJSON writes the handshake as the reference shows it to applications:
+//
+//	{"headers", "time", "address", "xdomain", "secure", "issued", "url", "query", "auth"}
+//
+// Header names are in lower case, each with one string; time is for people, issued in milliseconds
+// since 1970; xdomain tells whether there was an Origin.
+func (h *Handshake) MarshalJSON() ([]byte, error) {
+	headers := map[string]string{}
+	for name, values := range h.Headers() {
+		separator := ", "
+		if name == "Cookie" {
+			separator = "; "
+		}
+		headers[strings.ToLower(name)] = strings.Join(values, separator)
+	}
+	return json.Marshal(struct {
+		Headers map[string]string `json:"headers"`
+		Time    string            `json:"time"`
+		Address string            `json:"address"`
+		XDomain bool              `json:"xdomain"`
+		Secure  bool              `json:"secure"`
+		Issued  int64             `json:"issued"`
+		URL     string            `json:"url"`
+		Query   map[string]string `json:"query"`
+		Auth    json.RawMessage   `json:"auth"`
+	}{
+		Headers: headers,
+		Time:    h.Issued.Format("Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"),
+		Address: h.Address(),
+		XDomain: headers["origin"] != "",
+		Secure:  h.Secure(),
+		Issued:  h.Issued.UnixMilli(),
+		URL:     h.URL(),
+		Query:   h.Query(),
+		Auth:    h.Auth,
+	})
+}
