@@ -18,7 +18,7 @@ import (
 const room = "pona! music"
 
 // newBench serves guilds with production's settings, and the bench's control port.
-func newBench() suite {
+func newBench() peer {
 	server := socketio.NewServer(socketio.Options{Engine: engineio.Options{
 		MaxPayload:        15_000_000,
 		PerMessageDeflate: &engineio.PerMessageDeflate{Threshold: 1024},
@@ -53,7 +53,7 @@ func newBench() suite {
 		runtime.GC() // what the first one's finalizers let go
 	})
 	control.Handle("GET /debug/vars", expvar.Handler())
-	return suite{clients: server, control: control, close: server.Close}
+	return peer{clients: server, control: control, close: server.Close}
 }
 
 // plan is what the bench asks for; its side is test/bench/control.go.

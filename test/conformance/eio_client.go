@@ -2,16 +2,17 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
-// newEngineClient serves the official Engine.IO client's suite, but for `sendHeaders`: a receiver
-// does not see the POST that carried its message.
-func newEngineClient() suite {
+// newEngineClient serves the official Engine.IO client's suite.
+func newEngineClient() peer {
 	server := engineio.NewServer(engineio.Options{
 		PingInterval: 500 * time.Millisecond,
 		MaxPayload:   100,
@@ -33,9 +34,10 @@ func newEngineClient() suite {
 		s.Send(engineio.NewFrame(engineio.Message{Data: []byte("hi")}))
 		return clientEcho{echo{s}}
 	})
-	return suite{clients: server, close: server.Close}
+	return peer{clients: server, close: server.Close}
 }
 
+// clientEcho answers some texts in a way of their own.
 type clientEcho struct{ echo }
 
 func (e clientEcho) ReceiveMessage(m engineio.Message) {
@@ -45,6 +47,21 @@ func (e clientEcho) ReceiveMessage(m engineio.Message) {
 		m = engineio.Message{Binary: true, Data: []byte{0, 1, 2, 3, 4}}
 	case bytes.Equal(m.Data, []byte("give utf8")):
 		m.Data = []byte("пойду спать всем спокойной ночи")
+	case bytes.Equal(m.Data, []byte("sendHeaders")):
+		m.Data = headers(e.session.Posting())
 	}
 	e.echo.ReceiveMessage(m)
+}
+
+// headers are a request's as Node shows them: an object of lower-case names; {} without a request.
+func headers(r *http.Request) []byte {
+	object := map[string]string{}
+	if r != nil {
+		object["host"] = r.Host
+		for name, values := range r.Header {
+			object[strings.ToLower(name)] = strings.Join(values, ", ")
+		}
+	}
+	text, _ := json.Marshal(object) // strings always have a JSON form
+	return text
 }

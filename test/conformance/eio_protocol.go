@@ -18,9 +18,9 @@ func protocolEngine() engineio.Options {
 }
 
 // newEngineProtocol echoes each message.
-func newEngineProtocol() suite {
+func newEngineProtocol() peer {
 	server := engineio.NewServer(protocolEngine(), func(s *engineio.Session) engineio.Receiver { return echo{s} })
-	return suite{clients: server, close: server.Close}
+	return peer{clients: server, close: server.Close}
 }
 
 type echo struct{ session *engineio.Session }

@@ -9,8 +9,8 @@ import (
 	"github.com/pona-realtime/pona/pkg/socketio"
 )
 
-// newSocketClient serves the official Socket.IO client's suite, but for recovery and browser blobs.
-func newSocketClient() suite {
+// newSocketClient serves the official Socket.IO client's suite.
+func newSocketClient() peer {
 	server := socketio.NewServer(socketio.Options{Engine: engineio.Options{
 		PingInterval: 2 * time.Second,
 		AllowRequest: func(*http.Request) error { time.Sleep(10 * time.Millisecond); return nil },
@@ -22,7 +22,7 @@ func newSocketClient() suite {
 		s.On("getId", func(e *socketio.Event) { _ = e.Ack(s.ID()) })
 	}
 	server.Of("/foo").OnConnection(getID)
-	server.Of("/abc").OnConnection(func(s *socketio.Socket) { _ = s.Emit("handshake", s.Handshake().Auth) })
+	server.Of("/abc").OnConnection(func(s *socketio.Socket) { _ = s.Emit("handshake", s.Handshake()) })
 	server.Of("/no").Use(func(*socketio.Socket) error { return &socketio.ConnectError{Message: "Auth failed (custom namespace)"} })
 	main := server.Of("/")
 	main.Use(func(s *socketio.Socket) error {
@@ -33,7 +33,7 @@ func newSocketClient() suite {
 	})
 	main.OnConnection(getID)
 	main.OnConnection(answer)
-	return suite{clients: server, close: server.Close}
+	return peer{clients: server, close: server.Close}
 }
 
 func answer(s *socketio.Socket) {
@@ -56,40 +56,8 @@ func answer(s *socketio.Socket) {
 			_ = s.Emit("takeUtf8", text)
 		}
 	})
-	s.On("getHandshake", func(e *socketio.Event) {
-		h := s.Handshake()
-		_ = e.Ack(map[string]any{"query": h.Query(), "auth": h.Auth})
-	})
+	s.On("getHandshake", func(e *socketio.Event) { _ = e.Ack(s.Handshake()) })
 	s.On("ack", func(*socketio.Event) { go askAck(s) })
-}
-
-// answerBinary answers only where the bytes arrived. One client's listeners run one after another.
-func answerBinary(s *socketio.Socket) {
-	binary := func(e *socketio.Event) bool {
-		if len(e.Args) == 0 {
-			return false
-		}
-		_, ok := e.Args[0].Bytes()
-		return ok
-	}
-	s.On("buffa", func(e *socketio.Event) {
-		if binary(e) {
-			_ = s.Emit("buffack")
-		}
-	})
-	s.On("jsonbuff", func(e *socketio.Event) {
-		var object struct{ Message []byte } // an attachment stands as base64, as encoding/json reads it
-		if len(e.Args) > 0 && e.Args[0].Decode(&object) == nil && len(object.Message) > 0 {
-			_ = s.Emit("jsonbuff-ack")
-		}
-	})
-	first := false
-	s.On("abuff1", func(e *socketio.Event) { first = binary(e) })
-	s.On("abuff2", func(*socketio.Event) {
-		if first {
-			_ = s.Emit("abuff2-ack")
-		}
-	})
 }
 
 // askAck runs beside the listener, which must return for the answer to be read.
