@@ -11,6 +11,8 @@
 // threads); wall time is noise on a shared machine. Latency runs from just before the emit (at the
 // pair: before the bot publishes) to the read in the client, on one clock. Both ends are on
 // loopback, so the CPU figures hold the receiver's share of TCP too, the same for every peer.
+//
+// peers.json describes library and pair to other generators that speak the control protocol of plan.
 package main
 
 import (
@@ -51,8 +53,13 @@ func (o *options) Validate() error {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == natsRole { // started by ourselves, see peer_pair.go
-		exit(serveNATS(os.Args[2:]))
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case natsRole: // started by ourselves, see peer_pair.go
+			exit(serveNATS(os.Args[2:]))
+		case botRole:
+			exit(serveBot(os.Args[2:]))
+		}
 	}
 	runtime.LockOSThread() // what we start dies with this thread
 	program := settings.Program{

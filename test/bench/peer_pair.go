@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -94,14 +95,25 @@ func listens(address string) bool {
 	return true
 }
 
-// serveNATS runs a NATS server with JetStream on disk until it is told to stop. args are port and
-// folder.
+// serveNATS runs a NATS server with JetStream on disk until it is told to stop. args are its port
+// and, unless it is to be a temporary one, its folder.
 func serveNATS(args []string) error {
-	var number int
-	if _, err := fmt.Sscan(args[0], &number); err != nil {
+	if len(args) == 0 {
+		return fmt.Errorf("%s: want PORT [FOLDER]", natsRole)
+	}
+	number, err := strconv.Atoi(args[0])
+	if err != nil {
 		return err
 	}
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: number, JetStream: true, StoreDir: args[1], NoSigs: true})
+	if len(args) < 2 {
+		folder, err := os.MkdirTemp("", "pona-bench-nats-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(folder)
+		args = append(args, folder)
+	}
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: number, JetStream: true, StoreDir: args[1], MaxPayload: 8 << 20, NoSigs: true})
 	if err != nil {
 		return err
 	}
