@@ -49,8 +49,8 @@ var rules = []row{
 	{"services/fanout/cmd/...", []string{"pkg/service", "services/fanout/app"}},
 	{"services/fanout/app", append([]string{"services/fanout/..."}, ground...)},
 	{"services/fanout/ingest", append([]string{"services/fanout/stream", "services/fanout/owner", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
-	{"services/fanout/stream", append([]string{"services/fanout/owner", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
-	{"services/fanout/owner", append([]string{"services/fanout/route", "services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/owner", append([]string{"services/fanout/stream", "services/fanout/route", "services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/stream", append([]string{"services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/route", append([]string{"services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/commands", append([]string{"services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/fanouttest", ground}, // the peers of a fanout, for its tests
@@ -60,9 +60,10 @@ var rules = []row{
 	{"services/edge/app", append([]string{"services/edge/..."}, ground...)},
 	{"services/edge/link", append([]string{"services/edge/guild", "services/edge/gateway", "services/edge/edgetest"}, ground...)},
 	{"services/edge/guild", append([]string{"services/edge/gateway", "services/edge/edgetest"}, ground...)},
-	{"services/edge/gateway", append([]string{"services/edge/edgetest"}, ground...)},
-	{"services/edge/auth", append([]string{"services/edge/relay", "services/edge/edgetest"}, ground...)},
-	{"services/edge/relay", ground},
+	{"services/edge/gateway", append([]string{"services/edge/seal", "services/edge/edgetest"}, ground...)},
+	{"services/edge/auth", append([]string{"services/edge/seal", "services/edge/edgetest"}, ground...)},
+	{"services/edge/relay", append([]string{"services/edge/seal"}, ground...)},
+	{"services/edge/seal", ground},
 	{"services/edge/edgetest", ground}, // the peers of an edge, for its tests
 
 	// Floor 4: what runs and measures the others.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
-	"github.com/pona-realtime/pona/services/edge/relay"
+	"github.com/pona-realtime/pona/services/edge/seal"
 )
 
 // Program is what the command says of itself.
@@ -104,8 +104,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("compression-level: %d, must be 1 to 9", s.CompressionLevel)
 	}
 	for i, key := range s.ClusterKeys {
-		if len(key) < relay.MinSecret {
-			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more", i+1, len(key), relay.MinSecret)
+		if len(key) < seal.MinSecret {
+			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more", i+1, len(key), seal.MinSecret)
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pona-realtime/pona/services/edge/relay"
+	"github.com/pona-realtime/pona/services/edge/seal"
 )
 
 // Identity says whose credential it is. The error is [ErrUnauthorized], an [*Unavailable], or ctx's.
@@ -68,7 +68,7 @@ func NewGate(identity Identity, members Membership, options GateOptions) (*Gate,
 	g.hasher = newHasher(first)
 	var second *shared
 	if options.Redis != nil {
-		sealer, err := relay.NewSealer("auth", options.Secrets...)
+		sealer, err := seal.New("auth", options.Secrets...)
 		if err != nil {
 			return nil, err
 		}

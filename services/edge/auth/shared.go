@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pona-realtime/pona/services/edge/relay"
+	"github.com/pona-realtime/pona/services/edge/seal"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // lets nobody in. Redis is never waited for longer than sharedTimeout, and its trouble is no one's.
 type shared struct {
 	client redis.UniversalClient
-	sealer *relay.Sealer
+	sealer *seal.Sealer
 	log    *slog.Logger
 	pause  atomic.Int64 // nanoseconds since 1970 until when Redis is left alone
 }

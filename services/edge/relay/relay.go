@@ -17,12 +17,14 @@ import (
 	"net/http/httputil"
 	"sync"
 	"time"
+
+	"github.com/pona-realtime/pona/services/edge/seal"
 )
 
 // Options are what a [Relay] needs; Log may be nil.
 type Options struct {
 	Self    string       // host:port at which other edges reach this one
-	Secrets [][]byte     // of the cluster, at least MinSecret bytes each; the first one seals
+	Secrets [][]byte     // of the cluster, at least seal.MinSecret bytes each; the first one seals
 	Next    http.Handler // the local engine
 	Log     *slog.Logger
 }
@@ -30,8 +32,8 @@ type Options struct {
 // Relay is an [http.Handler] in front of an engine. All methods may be called at the same time.
 type Relay struct {
 	options   Options
-	sids      *Sealer
-	passes    *Sealer
+	sids      *seal.Sealer
+	passes    *seal.Sealer
 	proxy     *httputil.ReverseProxy
 	transport *http.Transport
 
@@ -47,11 +49,11 @@ func New(options Options) (*Relay, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	sids, err := NewSealer("sid", options.Secrets...)
+	sids, err := seal.New("sid", options.Secrets...)
 	if err != nil {
 		return nil, err
 	}
-	passes, err := NewSealer("relay pass", options.Secrets...)
+	passes, err := seal.New("relay pass", options.Secrets...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pona-realtime/pona/services/edge/seal"
+)
+
+var (
+	secretA = bytes.Repeat([]byte("a"), seal.MinSecret)
+	secretB = bytes.Repeat([]byte("b"), seal.MinSecret)
 )
 
 // edge is a relay before an engine that says what it is asked.
@@ -148,6 +156,15 @@ func TestNothingIsRelayedTwice(t *testing.T) {
 		t.Errorf("%d %q", code, answer)
 	}
 	b.wasAsked(t)
+}
+
+func sealer(t *testing.T, purpose string, secret []byte) *seal.Sealer {
+	t.Helper()
+	s, err := seal.New(purpose, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func sealedFor(t *testing.T, address string) string {

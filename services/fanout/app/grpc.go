@@ -2,19 +2,23 @@ package app
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	grpchealth "google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
+	"github.com/pona-realtime/pona/services/fanout/owner"
 	"github.com/pona-realtime/pona/services/fanout/route"
 )
 
@@ -40,7 +44,7 @@ func (a *App) newGRPC() *grpc.Server {
 		grpc.WaitForHandlers(true),
 	)
 	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands})
-	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, commands: a.commands})
+	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, owner: a.owner, commands: a.commands})
 	healthv1.RegisterHealthServer(server, healthService{Server: grpchealth.NewServer(), app: a})
 	reflection.Register(server)
 	return server
@@ -69,6 +73,7 @@ func (s botService) ServeCommands(call grpc.BidiStreamingServer[botv1.ServeComma
 type edgeService struct {
 	edgev1.UnimplementedEdgeServiceServer
 	route    *route.Server
+	owner    *owner.Owner
 	commands *commands.Server
 }
 
@@ -78,6 +83,19 @@ func (s edgeService) Deliver(call grpc.BidiStreamingServer[edgev1.DeliverRequest
 
 func (s edgeService) Dispatch(ctx context.Context, r *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
 	return s.commands.Dispatch(ctx, r)
+}
+
+func (s edgeService) Replay(ctx context.Context, r *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error) {
+	response, err := s.owner.Recall(ctx, r)
+	switch {
+	case err == nil:
+		return response, nil
+	case errors.Is(err, owner.ErrNotKept):
+		return nil, status.Error(codes.OutOfRange, err.Error())
+	case ctx.Err() != nil:
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	return nil, status.Error(codes.Unavailable, err.Error())
 }
 
 // healthService answers Check of grpc.health.v1 for every service as /readyz does; Watch stays with

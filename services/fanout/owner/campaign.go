@@ -141,7 +141,7 @@ func (o *Owner) acquire(ctx, background context.Context, number uint32) error {
 	running, cancel := context.WithCancel(background)
 	t := &tenure{
 		lease: granted, cancel: cancel, ended: make(chan struct{}),
-		partition: newPartition(running, granted, o.events, o.checkpoints, o.options.MaxReplayBytes, o.log),
+		partition: newPartition(running, granted, o.events.Load(), o.checkpoints, o.ages, o.options.MaxReplayBytes, o.log),
 	}
 	o.mu.Lock()
 	o.held[number] = t

@@ -39,7 +39,7 @@ func (p *partition) checkpoint(ctx context.Context) {
 	p.dirty = make(map[uint64]*guild)
 	pages := make([]page, 0, len(changed))
 	for _, g := range changed {
-		encoded, err := proto.Marshal(&edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: g.state})
+		encoded, err := proto.Marshal(&edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: g.state, Trail: g.trail})
 		pages = append(pages, page{g, g.sequence, g.revision, encoded, err})
 	}
 	p.mu.Unlock()

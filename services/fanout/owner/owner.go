@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,16 +27,8 @@ import (
 	"github.com/pona-realtime/pona/pkg/player"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	"github.com/pona-realtime/pona/services/fanout/route"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
-
-// Log is where stored events are read (package stream, which says what each method promises).
-type Log interface {
-	Partitions() uint32
-	Follow(ctx context.Context, partition uint32, after uint64, handle func(*edgev1.Delivery)) error
-	History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) (events []*edgev1.Delivery, whole bool, err error)
-	Last(ctx context.Context, partition uint32) (uint64, error)
-	Positions(partition uint32, handle func(guildID, after uint64, event []byte)) (stop func(), err error)
-}
 
 // Options tune an Owner; what stands with a field holds for its zero value.
 type Options struct {
@@ -73,12 +66,14 @@ type Owner struct {
 	log     *slog.Logger
 
 	members *members
+	ages    *ages
 	tasks   sync.WaitGroup // takeovers and hand-overs
 
 	// Set by Start, used by what Run starts.
-	events      Log
 	leases      jetstream.KeyValue
 	checkpoints *checkpoints
+
+	events atomic.Pointer[stream.Stream] // set by Start
 
 	mu    sync.Mutex
 	held  map[uint32]*tenure
@@ -89,17 +84,16 @@ type Owner struct {
 func New(partitions uint32, o Options, log *slog.Logger) *Owner {
 	o = o.withDefaults()
 	return &Owner{
-		options: o, count: partitions, log: log, members: newMembers(o.ID, o.LeaseTTL),
+		options: o, count: partitions, log: log, members: newMembers(o.ID, o.LeaseTTL), ages: new(ages),
 		held: make(map[uint32]*tenure), edges: make(map[*route.Edge]struct{}),
 	}
 }
 
 // Start makes or checks the buckets. Run must follow.
-func (o *Owner) Start(ctx context.Context, js jetstream.JetStream, events Log) (err error) {
+func (o *Owner) Start(ctx context.Context, js jetstream.JetStream, events *stream.Stream) (err error) {
 	if events.Partitions() != o.count {
 		return fmt.Errorf("%d partitions are stored and %d asked for", events.Partitions(), o.count)
 	}
-	o.events = events
 	if o.leases, err = openBucket(ctx, js, leaseBucket, o.options.LeaseTTL, o.options.Replicas); err != nil {
 		return err
 	}
@@ -108,6 +102,7 @@ func (o *Owner) Start(ctx context.Context, js jetstream.JetStream, events Log) (
 		return err
 	}
 	o.checkpoints = &checkpoints{bucket: states}
+	o.events.Store(events)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/route"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
 
 // A guild that nobody listens to leaves memory after quietAfter, or when more than quietGuilds of
@@ -28,8 +29,9 @@ const (
 type partition struct {
 	ctx         context.Context // ends with the tenure; bounds reads under mu
 	lease       *lease
-	events      Log
+	events      *stream.Stream
 	checkpoints *checkpoints
+	ages        *ages
 	maxReplay   int
 	log         *slog.Logger
 	flushing    sync.Mutex     // one checkpoint at a time; taken before mu
@@ -50,6 +52,7 @@ type guild struct {
 	id       uint64
 	state    *playerv1.GuildState
 	sequence uint64        // of the last event folded
+	trail    []uint64      // sequences of the last ones before it, in order
 	revision uint64        // of the checkpoint
 	edges    []*route.Edge // those that get every event
 	replay   *replay       // what other edges wait for; nil when none does
@@ -64,9 +67,9 @@ type early struct {
 	delivery *edgev1.Delivery
 }
 
-func newPartition(ctx context.Context, l *lease, events Log, c *checkpoints, maxReplay int, log *slog.Logger) *partition {
+func newPartition(ctx context.Context, l *lease, events *stream.Stream, c *checkpoints, a *ages, maxReplay int, log *slog.Logger) *partition {
 	return &partition{
-		ctx: ctx, lease: l, events: events, checkpoints: c, maxReplay: maxReplay, log: log.With("partition", l.partition),
+		ctx: ctx, lease: l, events: events, checkpoints: c, ages: a, maxReplay: maxReplay, log: log.With("partition", l.partition),
 		guilds: make(map[uint64]*guild), recent: list.New(), dirty: make(map[uint64]*guild),
 	}
 }
@@ -100,6 +103,7 @@ func (p *partition) handle(d *edgev1.Delivery) {
 		return // the tenure has ended
 	}
 	p.sequence = d.GetSequence()
+	p.ages.note(d)
 	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
 		p.event(g, d)
 	}
@@ -119,7 +123,7 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 		p.log.Warn("an event that nobody can use is left out", "guild", g.id, "sequence", d.GetSequence(), "error", err)
 		return
 	}
-	d.PreviousSequence, g.sequence = g.sequence, d.GetSequence()
+	g.advance(d)
 	p.dirty[g.id] = g
 	for _, e := range g.edges {
 		e.Event(d)
@@ -127,6 +131,34 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 	if g.replay != nil {
 		g.replay.follow(d)
 	}
+}
+
+// trailLength is how many events back a guild's trail goes: more than happen at once.
+const trailLength = 32
+
+// advance makes d the guild's last event.
+func (g *guild) advance(d *edgev1.Delivery) {
+	d.PreviousSequence = g.sequence
+	if g.sequence != 0 {
+		if len(g.trail) == trailLength {
+			g.trail = g.trail[:copy(g.trail, g.trail[1:])]
+		}
+		g.trail = append(g.trail, g.sequence)
+	}
+	g.sequence = d.GetSequence()
+}
+
+// next is the sequence of the guild's first event after one that is older than the last; 0 where it
+// is not known.
+func (g *guild) next(after uint64) uint64 {
+	at, found := slices.BinarySearch(g.trail, after)
+	switch {
+	case !found:
+		return 0
+	case at+1 < len(g.trail):
+		return g.trail[at+1]
+	}
+	return g.sequence
 }
 
 // position takes a position, which waits for the event that its bot published before it. A newer one
@@ -201,7 +233,9 @@ func (p *partition) guild(id uint64) *guild {
 	if state == nil {
 		state = &playerv1.GuildState{}
 	}
-	g := &guild{id: id, state: state, sequence: snapshot.GetSequence(), revision: revision, touched: time.Now()}
+	g := &guild{
+		id: id, state: state, sequence: snapshot.GetSequence(), trail: snapshot.GetTrail(), revision: revision, touched: time.Now(),
+	}
 	g.place = p.recent.PushFront(g)
 	p.guilds[id] = g
 	return g
@@ -248,7 +282,9 @@ func (g *guild) forget(e *route.Edge) {
 
 // snapshot copies the state as it is now.
 func (g *guild) snapshot() *edgev1.Snapshot {
-	return &edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: proto.Clone(g.state).(*playerv1.GuildState)}
+	return &edgev1.Snapshot{
+		GuildId: g.id, Sequence: g.sequence, State: proto.CloneOf(g.state), Trail: slices.Clone(g.trail),
+	}
 }
 
 // dropQuiet lets guilds leave memory whose state stands in their checkpoint. The caller holds mu.

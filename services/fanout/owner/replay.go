@@ -10,6 +10,7 @@ import (
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	"github.com/pona-realtime/pona/services/fanout/route"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
 
 // replayWithin bounds the reading of one guild's missed events, with NATS away in between or not;
@@ -22,13 +23,11 @@ var reading = semaphore.NewWeighted(atOnce)
 // replay is one read of a guild's missed events, shared by all edges that ask meanwhile. Events
 // that come while it is read are kept in live, so that nothing falls between.
 type replay struct {
-	after   uint64 // what is read begins after this
-	upTo    uint64 // and ends with this
+	missed  stream.Range // what is read
 	waiting []waiter
 	earlier []waiter           // who asked meanwhile for more than is read, and waits for the next read
-	live    []*edgev1.Delivery // after upTo
+	live    []*edgev1.Delivery // what follows
 	bytes   int                // of live
-	limit   int
 }
 
 type waiter struct {
@@ -43,7 +42,7 @@ func (p *partition) catchUp(g *guild, e *route.Edge, after uint64) {
 	switch r := g.replay; {
 	case r == nil:
 		p.startReplay(g, []waiter{w})
-	case after >= r.after:
+	case after >= r.missed.After:
 		r.waiting = append(r.waiting, w)
 	default:
 		r.earlier = append(r.earlier, w)
@@ -52,13 +51,16 @@ func (p *partition) catchUp(g *guild, e *route.Edge, after uint64) {
 
 // startReplay reads what these edges have missed, in the background. The caller holds mu.
 func (p *partition) startReplay(g *guild, waiting []waiter) {
-	r := &replay{after: waiting[0].after, upTo: g.sequence, waiting: waiting, limit: p.maxReplay}
+	after := waiting[0].after
 	for _, w := range waiting {
-		r.after = min(r.after, w.after)
+		after = min(after, w.after)
 	}
+	r := &replay{waiting: waiting, missed: stream.Range{
+		GuildID: g.id, After: after, Next: g.next(after), UpTo: g.sequence, MaxBytes: p.maxReplay,
+	}}
 	g.replay = r
 	p.replays.Go(func() {
-		events, err := p.history(g.id, r)
+		events, err := p.history(r.missed)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		g.replay = nil
@@ -72,8 +74,8 @@ func (p *partition) startReplay(g *guild, waiting []waiter) {
 	})
 }
 
-// history reads what the replay asks for.
-func (p *partition) history(guildID uint64, r *replay) (events []*edgev1.Delivery, err error) {
+// history reads what edges have missed.
+func (p *partition) history(missed stream.Range) (events []*edgev1.Delivery, err error) {
 	ctx, cancel := context.WithTimeout(p.ctx, replayWithin)
 	defer cancel()
 	if err := reading.Acquire(ctx, 1); err != nil {
@@ -84,7 +86,7 @@ func (p *partition) history(guildID uint64, r *replay) (events []*edgev1.Deliver
 	if !p.insist(ctx, "reading what edges have missed", func() (err error) {
 		asking, cancel := context.WithTimeout(ctx, 3*answerWithin)
 		defer cancel()
-		events, whole, err = p.events.History(asking, guildID, r.after, r.upTo, r.limit)
+		events, whole, err = p.events.History(asking, missed)
 		return err
 	}) {
 		return nil, ctx.Err()
@@ -98,20 +100,13 @@ func (p *partition) history(guildID uint64, r *replay) (events []*edgev1.Deliver
 // finish gives every edge that waits what it has missed, or a snapshot where that is not to be
 // had, and adds it to the guild. The caller holds mu.
 func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err error) {
-	if err == nil && r.bytes > r.limit {
+	if err == nil && r.bytes > r.missed.MaxBytes {
 		err = errTooMuch
 	}
 	if err != nil {
 		p.log.Debug("edges get a snapshot instead of what they missed", "guild", g.id, "edges", len(r.waiting), "reason", err)
 	}
-	previous := r.after
-	events = slices.DeleteFunc(events, func(d *edgev1.Delivery) bool {
-		if _, unusable := decode(d); unusable != nil {
-			return true // as it was left out when it came
-		}
-		d.PreviousSequence, previous = previous, d.GetSequence()
-		return false
-	})
+	events = chain(events, r.missed.After)
 	for _, w := range r.waiting {
 		if err != nil {
 			g.startOver(w.edge)
@@ -128,6 +123,18 @@ func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err e
 	}
 }
 
+// chain leaves out of a history what was left out when it came, and says of each event which one is
+// before it.
+func chain(events []*edgev1.Delivery, previous uint64) []*edgev1.Delivery {
+	return slices.DeleteFunc(events, func(d *edgev1.Delivery) bool {
+		if _, err := decode(d); err != nil {
+			return true
+		}
+		d.PreviousSequence, previous = previous, d.GetSequence()
+		return false
+	})
+}
+
 // startOver tells the edge that events are missing, gives it the state instead, and adds it.
 func (g *guild) startOver(e *route.Edge) {
 	e.Reset(g.id)
@@ -138,7 +145,7 @@ func (g *guild) startOver(e *route.Edge) {
 // follow keeps an event that came while older ones are read. Beyond the limit they are dropped, and
 // edges will get a snapshot.
 func (r *replay) follow(d *edgev1.Delivery) {
-	if r.bytes += len(d.GetEvent()); r.bytes > r.limit {
+	if r.bytes += len(d.GetEvent()); r.bytes > r.missed.MaxBytes {
 		r.live = nil
 		return
 	}

@@ -30,33 +30,52 @@ func (s *Stream) Follow(ctx context.Context, partition uint32, after uint64, han
 	})
 }
 
-// History reads the events of a guild after one sequence up to and with another, at which the guild
-// has an event. It is not whole when some of them are no longer kept, or they exceed maxBytes.
-func (s *Stream) History(ctx context.Context, guildID, after, upTo uint64, maxBytes int) (events []*edgev1.Delivery, whole bool, err error) {
+// Range is a part of a guild's events.
+type Range struct {
+	GuildID  uint64
+	After    uint64 // from the one after this sequence on
+	Next     uint64 // which is that one, or one before it; 0 where unknown
+	UpTo     uint64 // to this one, which the guild has
+	MaxBytes int
+}
+
+// History reads a part of a guild's events. It is not whole when some of them are no longer kept, or
+// may not be, or they exceed MaxBytes.
+func (s *Stream) History(ctx context.Context, r Range) (events []*edgev1.Delivery, whole bool, err error) {
+	if kept, err := s.keeps(ctx, r.UpTo); err != nil || !kept {
+		return nil, false, err // nor would the read ever come to its end
+	}
 	size, done := 0, false
-	err = s.read(ctx, s.ofGuild(guildID), after, func(d *edgev1.Delivery) bool {
-		done = d.GetSequence() >= upTo
-		if d.GetSequence() <= upTo {
+	err = s.read(ctx, s.ofGuild(r.GuildID), r.After, func(d *edgev1.Delivery) bool {
+		done = d.GetSequence() >= r.UpTo
+		if d.GetSequence() <= r.UpTo {
 			events = append(events, d)
 			size += len(d.GetEvent())
 		}
-		return !done && size <= maxBytes
+		return !done && size <= r.MaxBytes
 	})
 	switch {
 	case err != nil:
 		return nil, false, err
-	case size > maxBytes:
+	case size > r.MaxBytes:
 		return nil, false, nil
 	case !done:
 		return nil, false, ctx.Err()
+	case r.Next != 0 && len(events) > 0 && events[0].GetSequence() <= r.Next:
+		return events, true, nil // what goes, goes from the front
 	}
 	// Asked last: what was there before the read may have gone in its course.
+	whole, err = s.keeps(ctx, r.After+1)
+	return events, whole, err
+}
+
+// keeps says whether the stream has everything from a sequence on.
+func (s *Stream) keeps(ctx context.Context, sequence uint64) (bool, error) {
 	info, err := s.stream.Info(ctx)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
-	first := info.State.FirstSeq
-	return events, first <= after+1 || first <= max(info.Config.FirstSeq, 1), nil
+	return sequence >= info.State.FirstSeq || info.State.FirstSeq <= max(info.Config.FirstSeq, 1), nil
 }
 
 // Last is the sequence of the partition's last event, 0 when none is kept.

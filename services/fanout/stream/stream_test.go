@@ -140,7 +140,8 @@ func TestEventAboveTheLimitIsNamedWithBothSizes(t *testing.T) {
 }
 
 func TestHistoryIsWholeOrGone(t *testing.T) {
-	s, err := open(t, fanouttest.StartNATS(t), nil)
+	nats := fanouttest.StartNATS(t)
+	s, err := open(t, nats, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestHistoryIsWholeOrGone(t *testing.T) {
 		sequences = append(sequences, store(t, s, fanouttest.Volume(1, i)))
 		store(t, s, fanouttest.Volume(2, i))
 	}
-	events, whole, err := s.History(t.Context(), 1, sequences[2], sequences[7], 1<<20)
+	events, whole, err := s.History(t.Context(), stream.Range{GuildID: 1, After: sequences[2], UpTo: sequences[7], MaxBytes: 1 << 20})
 	if err != nil || !whole || len(events) != 5 {
 		t.Fatalf("%d events, whole %v, %v", len(events), whole, err)
 	}
@@ -158,8 +159,42 @@ func TestHistoryIsWholeOrGone(t *testing.T) {
 			t.Errorf("event %d is %v", i, d)
 		}
 	}
-	if _, whole, err := s.History(t.Context(), 1, sequences[0], sequences[9], 30); err != nil || whole {
+	if _, whole, err := s.History(t.Context(), stream.Range{GuildID: 1, After: sequences[0], UpTo: sequences[9], MaxBytes: 30}); err != nil || whole {
 		t.Errorf("above the bound: whole %v, %v", whole, err)
+	}
+
+	// The stream drops what was stored before the eighth event, and the other guild's seventh with it.
+	js, err := jetstream.New(nats.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := js.Stream(t.Context(), stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.Purge(t.Context(), jetstream.WithPurgeSequence(sequences[7])); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name        string
+		after, next int // numbers of events; -1: not known
+		upTo        int
+		want        bool
+	}{
+		{"who has the seventh, known to be followed by the eighth, has missed nothing that is gone", 6, 7, 9, true},
+		{"where it is not known what follows, something may be gone", 6, -1, 9, false},
+		{"who has the sixth has missed one that is gone", 5, 6, 9, false},
+		{"what is kept whole needs no proof", 7, -1, 9, true},
+		{"what is gone to its last event is not waited for", 2, 3, 5, false},
+	} {
+		r := stream.Range{GuildID: 1, After: sequences[test.after], UpTo: sequences[test.upTo], MaxBytes: 1 << 20}
+		if test.next >= 0 {
+			r.Next = sequences[test.next]
+		}
+		events, whole, err := s.History(t.Context(), r)
+		if err != nil || whole != test.want || whole && len(events) != test.upTo-test.after {
+			t.Errorf("%s: %d events, whole %v, %v", test.name, len(events), whole, err)
+		}
 	}
 }
 

@@ -556,8 +556,11 @@ type Snapshot struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	GuildId uint64                 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
 	// 0: nothing is known of the guild.
-	Sequence      uint64         `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	State         *v1.GuildState `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Sequence uint64         `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	State    *v1.GuildState `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// Sequences of the guild's last events before that one, in order, 32 at most. Who has one of them
+	// has missed exactly the later ones, however long ago it was stored.
+	Trail         []uint64 `protobuf:"varint,4,rep,packed,name=trail,proto3" json:"trail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,6 +612,13 @@ func (x *Snapshot) GetSequence() uint64 {
 func (x *Snapshot) GetState() *v1.GuildState {
 	if x != nil {
 		return x.State
+	}
+	return nil
+}
+
+func (x *Snapshot) GetTrail() []uint64 {
+	if x != nil {
+		return x.Trail
 	}
 	return nil
 }
@@ -927,6 +937,151 @@ func (x *DispatchResponse) GetSequence() uint64 {
 	return 0
 }
 
+type ReplayRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	GuildId uint64                 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
+	// The events after this sequence are wanted …
+	AfterSequence uint64 `protobuf:"varint,2,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
+	// … up to and with this one, at which the guild has an event.
+	UpToSequence uint64 `protobuf:"varint,3,opt,name=up_to_sequence,json=upToSequence,proto3" json:"up_to_sequence,omitempty"`
+	// Others will probably ask for earlier ones, but not for ones stored longer ago than this,
+	// milliseconds: the fanout may give those as well.
+	WithinMs uint32 `protobuf:"varint,4,opt,name=within_ms,json=withinMs,proto3" json:"within_ms,omitempty"`
+	// Bytes of events, at most; 0 means as many as the fanout allows.
+	MaxBytes uint64 `protobuf:"varint,5,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// The guild's first event after after_sequence; 0 where unknown. Without it, events may be missing
+	// as soon as the stream has dropped any that came after after_sequence, of whichever guild.
+	NextSequence  uint64 `protobuf:"varint,6,opt,name=next_sequence,json=nextSequence,proto3" json:"next_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayRequest) Reset() {
+	*x = ReplayRequest{}
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayRequest) ProtoMessage() {}
+
+func (x *ReplayRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayRequest.ProtoReflect.Descriptor instead.
+func (*ReplayRequest) Descriptor() ([]byte, []int) {
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReplayRequest) GetGuildId() uint64 {
+	if x != nil {
+		return x.GuildId
+	}
+	return 0
+}
+
+func (x *ReplayRequest) GetAfterSequence() uint64 {
+	if x != nil {
+		return x.AfterSequence
+	}
+	return 0
+}
+
+func (x *ReplayRequest) GetUpToSequence() uint64 {
+	if x != nil {
+		return x.UpToSequence
+	}
+	return 0
+}
+
+func (x *ReplayRequest) GetWithinMs() uint32 {
+	if x != nil {
+		return x.WithinMs
+	}
+	return 0
+}
+
+func (x *ReplayRequest) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *ReplayRequest) GetNextSequence() uint64 {
+	if x != nil {
+		return x.NextSequence
+	}
+	return 0
+}
+
+type ReplayResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In stream order.
+	Deliveries []*Delivery `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// The deliveries are all after this sequence, which is the request's or an earlier one.
+	AfterSequence uint64 `protobuf:"varint,2,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayResponse) Reset() {
+	*x = ReplayResponse{}
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayResponse) ProtoMessage() {}
+
+func (x *ReplayResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayResponse.ProtoReflect.Descriptor instead.
+func (*ReplayResponse) Descriptor() ([]byte, []int) {
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReplayResponse) GetDeliveries() []*Delivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ReplayResponse) GetAfterSequence() uint64 {
+	if x != nil {
+		return x.AfterSequence
+	}
+	return 0
+}
+
 var File_pona_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_pona_edge_v1_edge_proto_rawDesc = "" +
@@ -963,11 +1118,12 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\bReleased\x12\x1e\n" +
 	"\n" +
 	"partitions\x18\x01 \x03(\rR\n" +
-	"partitions\"s\n" +
+	"partitions\"\x89\x01\n" +
 	"\bSnapshot\x12\x19\n" +
 	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x120\n" +
-	"\x05state\x18\x03 \x01(\v2\x1a.pona.player.v1.GuildStateR\x05state\"\"\n" +
+	"\x05state\x18\x03 \x01(\v2\x1a.pona.player.v1.GuildStateR\x05state\x12\x14\n" +
+	"\x05trail\x18\x04 \x03(\x04R\x05trail\"\"\n" +
 	"\x05Reset\x12\x19\n" +
 	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"?\n" +
 	"\x05Batch\x126\n" +
@@ -991,10 +1147,23 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\x04args\x18\x06 \x03(\fR\x04args\"F\n" +
 	"\x10DispatchResponse\x12\x16\n" +
 	"\x06result\x18\x01 \x01(\fR\x06result\x12\x1a\n" +
-	"\bsequence\x18\x02 \x01(\x04R\bsequence2\xa4\x01\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\xd6\x01\n" +
+	"\rReplayRequest\x12\x19\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12%\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\x12$\n" +
+	"\x0eup_to_sequence\x18\x03 \x01(\x04R\fupToSequence\x12\x1b\n" +
+	"\twithin_ms\x18\x04 \x01(\rR\bwithinMs\x12\x1b\n" +
+	"\tmax_bytes\x18\x05 \x01(\x04R\bmaxBytes\x12#\n" +
+	"\rnext_sequence\x18\x06 \x01(\x04R\fnextSequence\"o\n" +
+	"\x0eReplayResponse\x126\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\x16.pona.edge.v1.DeliveryR\n" +
+	"deliveries\x12%\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence2\xe9\x01\n" +
 	"\vEdgeService\x12J\n" +
 	"\aDeliver\x12\x1c.pona.edge.v1.DeliverRequest\x1a\x1d.pona.edge.v1.DeliverResponse(\x010\x01\x12I\n" +
-	"\bDispatch\x12\x1d.pona.edge.v1.DispatchRequest\x1a\x1e.pona.edge.v1.DispatchResponseB9Z7github.com/pona-realtime/pona/proto/pona/edge/v1;edgev1b\x06proto3"
+	"\bDispatch\x12\x1d.pona.edge.v1.DispatchRequest\x1a\x1e.pona.edge.v1.DispatchResponse\x12C\n" +
+	"\x06Replay\x12\x1b.pona.edge.v1.ReplayRequest\x1a\x1c.pona.edge.v1.ReplayResponseB9Z7github.com/pona-realtime/pona/proto/pona/edge/v1;edgev1b\x06proto3"
 
 var (
 	file_pona_edge_v1_edge_proto_rawDescOnce sync.Once
@@ -1008,7 +1177,7 @@ func file_pona_edge_v1_edge_proto_rawDescGZIP() []byte {
 	return file_pona_edge_v1_edge_proto_rawDescData
 }
 
-var file_pona_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_pona_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_pona_edge_v1_edge_proto_goTypes = []any{
 	(*DeliverRequest)(nil),   // 0: pona.edge.v1.DeliverRequest
 	(*Hello)(nil),            // 1: pona.edge.v1.Hello
@@ -1024,7 +1193,9 @@ var file_pona_edge_v1_edge_proto_goTypes = []any{
 	(*Delivery)(nil),         // 11: pona.edge.v1.Delivery
 	(*DispatchRequest)(nil),  // 12: pona.edge.v1.DispatchRequest
 	(*DispatchResponse)(nil), // 13: pona.edge.v1.DispatchResponse
-	(*v1.GuildState)(nil),    // 14: pona.player.v1.GuildState
+	(*ReplayRequest)(nil),    // 14: pona.edge.v1.ReplayRequest
+	(*ReplayResponse)(nil),   // 15: pona.edge.v1.ReplayResponse
+	(*v1.GuildState)(nil),    // 16: pona.player.v1.GuildState
 }
 var file_pona_edge_v1_edge_proto_depIdxs = []int32{
 	1,  // 0: pona.edge.v1.DeliverRequest.hello:type_name -> pona.edge.v1.Hello
@@ -1036,17 +1207,20 @@ var file_pona_edge_v1_edge_proto_depIdxs = []int32{
 	10, // 6: pona.edge.v1.DeliverResponse.batch:type_name -> pona.edge.v1.Batch
 	9,  // 7: pona.edge.v1.DeliverResponse.reset:type_name -> pona.edge.v1.Reset
 	6,  // 8: pona.edge.v1.Owned.partitions:type_name -> pona.edge.v1.Partition
-	14, // 9: pona.edge.v1.Snapshot.state:type_name -> pona.player.v1.GuildState
+	16, // 9: pona.edge.v1.Snapshot.state:type_name -> pona.player.v1.GuildState
 	11, // 10: pona.edge.v1.Batch.deliveries:type_name -> pona.edge.v1.Delivery
-	0,  // 11: pona.edge.v1.EdgeService.Deliver:input_type -> pona.edge.v1.DeliverRequest
-	12, // 12: pona.edge.v1.EdgeService.Dispatch:input_type -> pona.edge.v1.DispatchRequest
-	4,  // 13: pona.edge.v1.EdgeService.Deliver:output_type -> pona.edge.v1.DeliverResponse
-	13, // 14: pona.edge.v1.EdgeService.Dispatch:output_type -> pona.edge.v1.DispatchResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 11: pona.edge.v1.ReplayResponse.deliveries:type_name -> pona.edge.v1.Delivery
+	0,  // 12: pona.edge.v1.EdgeService.Deliver:input_type -> pona.edge.v1.DeliverRequest
+	12, // 13: pona.edge.v1.EdgeService.Dispatch:input_type -> pona.edge.v1.DispatchRequest
+	14, // 14: pona.edge.v1.EdgeService.Replay:input_type -> pona.edge.v1.ReplayRequest
+	4,  // 15: pona.edge.v1.EdgeService.Deliver:output_type -> pona.edge.v1.DeliverResponse
+	13, // 16: pona.edge.v1.EdgeService.Dispatch:output_type -> pona.edge.v1.DispatchResponse
+	15, // 17: pona.edge.v1.EdgeService.Replay:output_type -> pona.edge.v1.ReplayResponse
+	15, // [15:18] is the sub-list for method output_type
+	12, // [12:15] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_pona_edge_v1_edge_proto_init() }
@@ -1073,7 +1247,7 @@ func file_pona_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pona_edge_v1_edge_proto_rawDesc), len(file_pona_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	EdgeService_Deliver_FullMethodName  = "/pona.edge.v1.EdgeService/Deliver"
 	EdgeService_Dispatch_FullMethodName = "/pona.edge.v1.EdgeService/Dispatch"
+	EdgeService_Replay_FullMethodName   = "/pona.edge.v1.EdgeService/Replay"
 )
 
 // EdgeServiceClient is the client API for EdgeService service.
@@ -48,6 +49,10 @@ type EdgeServiceClient interface {
 	// answer. UNAVAILABLE: no bot serves the guild. DEADLINE_EXCEEDED: the bot did not answer in
 	// time. The command reaches a bot at most once, whatever the status.
 	Dispatch(ctx context.Context, in *DispatchRequest, opts ...grpc.CallOption) (*DispatchResponse, error)
+	// Replay reads a guild's stored events, for clients that come back to an edge which has not seen
+	// what they missed. Any fanout answers, whoever owns the guild. OUT_OF_RANGE: not all of them are
+	// kept any more, or they are too many.
+	Replay(ctx context.Context, in *ReplayRequest, opts ...grpc.CallOption) (*ReplayResponse, error)
 }
 
 type edgeServiceClient struct {
@@ -81,6 +86,16 @@ func (c *edgeServiceClient) Dispatch(ctx context.Context, in *DispatchRequest, o
 	return out, nil
 }
 
+func (c *edgeServiceClient) Replay(ctx context.Context, in *ReplayRequest, opts ...grpc.CallOption) (*ReplayResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayResponse)
+	err := c.cc.Invoke(ctx, EdgeService_Replay_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EdgeServiceServer is the server API for EdgeService service.
 // All implementations must embed UnimplementedEdgeServiceServer
 // for forward compatibility.
@@ -103,6 +118,10 @@ type EdgeServiceServer interface {
 	// answer. UNAVAILABLE: no bot serves the guild. DEADLINE_EXCEEDED: the bot did not answer in
 	// time. The command reaches a bot at most once, whatever the status.
 	Dispatch(context.Context, *DispatchRequest) (*DispatchResponse, error)
+	// Replay reads a guild's stored events, for clients that come back to an edge which has not seen
+	// what they missed. Any fanout answers, whoever owns the guild. OUT_OF_RANGE: not all of them are
+	// kept any more, or they are too many.
+	Replay(context.Context, *ReplayRequest) (*ReplayResponse, error)
 	mustEmbedUnimplementedEdgeServiceServer()
 }
 
@@ -118,6 +137,9 @@ func (UnimplementedEdgeServiceServer) Deliver(grpc.BidiStreamingServer[DeliverRe
 }
 func (UnimplementedEdgeServiceServer) Dispatch(context.Context, *DispatchRequest) (*DispatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Dispatch not implemented")
+}
+func (UnimplementedEdgeServiceServer) Replay(context.Context, *ReplayRequest) (*ReplayResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Replay not implemented")
 }
 func (UnimplementedEdgeServiceServer) mustEmbedUnimplementedEdgeServiceServer() {}
 func (UnimplementedEdgeServiceServer) testEmbeddedByValue()                     {}
@@ -165,6 +187,24 @@ func _EdgeService_Dispatch_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EdgeService_Replay_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EdgeServiceServer).Replay(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EdgeService_Replay_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EdgeServiceServer).Replay(ctx, req.(*ReplayRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EdgeService_ServiceDesc is the grpc.ServiceDesc for EdgeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -175,6 +215,10 @@ var EdgeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Dispatch",
 			Handler:    _EdgeService_Dispatch_Handler,
+		},
+		{
+			MethodName: "Replay",
+			Handler:    _EdgeService_Replay_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,4 +1,6 @@
-package relay
+// Package seal makes texts that clients carry and only the cluster's edges can read: session ids,
+// relay passes, recovery tickets.
+package seal
 
 import (
 	"crypto/cipher"
@@ -31,9 +33,9 @@ type sealingKey struct {
 	aead cipher.AEAD
 }
 
-// NewSealer derives a purpose's keys. The first secret seals; the others open what was sealed before
+// New derives a purpose's keys. The first secret seals; the others open what was sealed before
 // it came, while secrets are being changed.
-func NewSealer(purpose string, secrets ...[]byte) (*Sealer, error) {
+func New(purpose string, secrets ...[]byte) (*Sealer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("cluster key: none")
 	}

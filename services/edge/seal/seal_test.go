@@ -1,4 +1,4 @@
-package relay
+package seal
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func TestGolden(t *testing.T) {
 
 func sealer(t testing.TB, purpose string, secrets ...[]byte) *Sealer {
 	t.Helper()
-	s, err := NewSealer(purpose, secrets...)
+	s, err := New(purpose, secrets...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +69,10 @@ func TestSecretsChange(t *testing.T) {
 func opens(s *Sealer, text string) bool { _, ok := s.Open(text, ""); return ok }
 
 func TestShortSecretsAreRefused(t *testing.T) {
-	if _, err := NewSealer("sid"); err == nil {
+	if _, err := New("sid"); err == nil {
 		t.Error("none: accepted")
 	}
-	if _, err := NewSealer("sid", secretA, secretB[:MinSecret-1]); err == nil {
+	if _, err := New("sid", secretA, secretB[:MinSecret-1]); err == nil {
 		t.Error("short: accepted")
 	}
 }
