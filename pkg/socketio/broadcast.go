@@ -89,7 +89,10 @@ func (b Broadcast) atMost() (n int) {
 		return len(b.nsp.sockets)
 	}
 	for _, room := range b.rooms {
-		n += len(b.nsp.rooms[room])
+		n++ // the socket whose own room it may be
+		if r := b.nsp.rooms[room]; r != nil {
+			n += len(r.members)
+		}
 	}
 	return n
 }
@@ -121,40 +124,35 @@ func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (
 
 // each calls f for every addressed socket, once. The namespace's lock is held.
 func (b Broadcast) each(f func(*Socket)) {
-	switch {
-	case len(b.rooms) == 0:
-		for _, s := range b.nsp.sockets {
+	n := b.nsp
+	if len(b.rooms) == 0 {
+		for _, s := range n.sockets {
 			if !b.excluded(s) {
 				f(s)
 			}
 		}
-	case len(b.rooms) == 1:
-		for s := range b.nsp.rooms[b.rooms[0]] {
-			if !b.excluded(s) {
-				f(s)
+		return
+	}
+	n.walks++
+	visit := func(s *Socket) {
+		if s.walk != n.walks && !b.excluded(s) {
+			s.walk = n.walks
+			f(s)
+		}
+	}
+	for _, name := range b.rooms {
+		if r := n.rooms[name]; r != nil {
+			for _, s := range r.members {
+				visit(s)
 			}
 		}
-	default:
-		seen := map[*Socket]struct{}{}
-		for _, room := range b.rooms {
-			for s := range b.nsp.rooms[room] {
-				if _, again := seen[s]; !again && !b.excluded(s) {
-					seen[s] = struct{}{}
-					f(s)
-				}
-			}
+		if s := n.sockets[name]; s != nil && s.ownRoom {
+			visit(s)
 		}
 	}
 }
 
-func (b Broadcast) excluded(s *Socket) bool {
-	for _, room := range b.except {
-		if _, in := s.rooms[room]; in {
-			return true
-		}
-	}
-	return false
-}
+func (b Broadcast) excluded(s *Socket) bool { return slices.ContainsFunc(b.except, s.in) }
 
 // sockets returns the addressed sockets.
 func (b Broadcast) sockets() (all []*Socket) {

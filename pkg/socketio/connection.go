@@ -3,6 +3,7 @@ package socketio
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,17 +15,17 @@ import (
 type connection struct {
 	server  *Server
 	session *engineio.Session
-	timeout *time.Timer
 	partial *decoded // a binary packet whose attachments are on their way; used by the reader only
 
 	mu      sync.Mutex
-	sockets map[string]*Socket // by namespace, joining ones too
+	timeout *time.Timer // ConnectTimeout's; nil once a socket has joined
+	sockets []*Socket   // at most one a namespace, joining ones too
 	ended   bool
 	joins   sync.WaitGroup
 }
 
 func (s *Server) open(session *engineio.Session) engineio.Receiver {
-	c := &connection{server: s, session: session, sockets: map[string]*Socket{}}
+	c := &connection{server: s, session: session}
 	c.timeout = time.AfterFunc(s.opts.ConnectTimeout, session.Close)
 	return c
 }
@@ -61,7 +62,7 @@ func (c *connection) receive(m engineio.Message) error {
 		return c.connect(p)
 	}
 	c.mu.Lock()
-	s := c.sockets[p.nsp]
+	s := c.in(p.nsp)
 	c.mu.Unlock()
 	if s == nil {
 		if p.kind == typeDisconnect || p.kind == typeAck || p.kind == typeBinaryAck {
@@ -69,9 +70,7 @@ func (c *connection) receive(m engineio.Message) error {
 		}
 		return errViolation
 	}
-	select {
-	case <-s.ready:
-	case <-s.ctx.Done():
+	if !s.awaitDecision() {
 		return nil
 	}
 	switch p.kind {
@@ -142,23 +141,39 @@ func (c *connection) acknowledged(s *Socket, p *decoded) error {
 	return nil
 }
 
+func (c *connection) stopTimeout() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timeout != nil {
+		c.timeout.Stop()
+		c.timeout = nil
+	}
+}
+
 // forget takes a socket out of the connection.
 func (c *connection) forget(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sockets[s.nsp.name] == s {
-		delete(c.sockets, s.nsp.name)
+	if i := slices.Index(c.sockets, s); i >= 0 {
+		c.sockets = slices.Delete(c.sockets, i, i+1)
 	}
+}
+
+// in is the socket in a namespace, or nil. The lock is held.
+func (c *connection) in(nsp string) *Socket {
+	for _, s := range c.sockets {
+		if s.nsp.name == nsp {
+			return s
+		}
+	}
+	return nil
 }
 
 func (c *connection) takeAll() []*Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]*Socket, 0, len(c.sockets))
-	for _, s := range c.sockets {
-		all = append(all, s)
-	}
-	clear(c.sockets)
+	all := c.sockets
+	c.sockets = nil
 	return all
 }
 
@@ -173,7 +188,7 @@ func (c *connection) disconnectAll() {
 
 // ReceiveClose ends all sockets, and waits for joins under way: their context has ended.
 func (c *connection) ReceiveClose(reason engineio.Reason, _ error) {
-	c.timeout.Stop()
+	c.stopTimeout()
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()

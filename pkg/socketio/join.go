@@ -1,9 +1,9 @@
 package socketio
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,14 +25,13 @@ func (c *connection) connect(p *decoded) error {
 	}
 	s := c.newSocket(nsp, auth)
 	c.mu.Lock()
-	refused := c.ended || c.sockets[name] != nil || len(c.sockets) >= c.server.opts.MaxNamespaces
+	refused := c.ended || c.in(name) != nil || len(c.sockets) >= c.server.opts.MaxNamespaces
 	if !refused {
-		c.sockets[name] = s
+		c.sockets = append(c.sockets, s)
 		c.joins.Add(1)
 	}
 	c.mu.Unlock()
 	if refused {
-		s.cancel()
 		c.server.collect(nsp)
 		return errViolation
 	}
@@ -48,18 +47,17 @@ func (c *connection) connect(p *decoded) error {
 }
 
 func (c *connection) newSocket(nsp *Namespace, auth json.RawMessage) *Socket {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &Socket{id: engineio.NewID(), nsp: nsp, conn: c, ctx: ctx, cancel: cancel, ready: make(chan struct{}), rooms: map[string]struct{}{},
+	return &Socket{id: engineio.NewID(), nsp: nsp, conn: c,
 		handshake: Handshake{Auth: auth, Issued: time.Now(), request: c.session.Request()}}
 }
 
 // admit runs the middleware and, if it agrees, lets the socket in. Where what a returning socket has
 // missed is no longer kept it returns another one, to be admitted as new.
 func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
-	defer close(s.ready)
+	defer s.decide()
 	if err := c.ask(s); err != nil {
 		c.server.counters.notAllowed.Add(1)
-		if s.ctx.Err() == nil {
+		if s.Connected() {
 			c.session.Send(plain(typeConnectError, s.nsp.name, connectErrorData(err)))
 		}
 		c.forget(s)
@@ -69,7 +67,7 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 	if !c.enter(s, r) {
 		return c.replace(s)
 	}
-	c.timeout.Stop()
+	c.stopTimeout()
 	_, listeners := s.nsp.registered()
 	if !c.server.guard(func() {
 		for _, f := range listeners {
@@ -139,14 +137,13 @@ func (c *connection) replace(s *Socket) *Socket {
 	fresh := c.newSocket(s.nsp, s.handshake.Auth)
 	c.server.hold(s.nsp)
 	c.mu.Lock()
-	replaced := c.sockets[s.nsp.name] == s
-	if replaced {
-		c.sockets[s.nsp.name] = fresh
+	i := slices.Index(c.sockets, s)
+	if i >= 0 {
+		c.sockets[i] = fresh
 	}
 	c.mu.Unlock()
 	s.end("")
-	if !replaced { // the client is gone
-		fresh.cancel()
+	if i < 0 { // the client is gone
 		c.server.collect(s.nsp)
 		return nil
 	}

@@ -20,7 +20,8 @@ type Namespace struct {
 
 	mu      sync.Mutex
 	sockets map[string]*Socket
-	rooms   map[string]map[*Socket]struct{}
+	rooms   map[string]*room    // without those that are a socket's own
+	walks   uint64              // numbers the walks of Broadcast.each
 	history *history            // of a MemoryRecovery; nil without
 	owed    []*engineio.Session // Broadcast.Send's
 	pending int                 // joins under way; guarded by Server.mu
@@ -56,7 +57,7 @@ func (h *handlers) snapshot() ([]func(*Socket) error, []func(*Socket)) {
 }
 
 func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
-	n := &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}, rooms: map[string]map[*Socket]struct{}{}}
+	n := &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}}
 	if m, ok := s.opts.Recovery.(*MemoryRecovery); ok {
 		n.history = m.newHistory()
 	}
@@ -143,7 +144,6 @@ func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*So
 	}
 	s.joined = true
 	n.server.counters.countJoin(s.recovered)
-	n.server.counters.present.Add(1)
 	n.sockets[s.id] = s
 	n.join(s, s.id)
 	for _, room := range rooms {
@@ -153,42 +153,17 @@ func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*So
 	return true
 }
 
-// join is called with the lock held.
-func (n *Namespace) join(s *Socket, room string) {
-	members := n.rooms[room]
-	if members == nil {
-		n.server.counters.rooms.Add(1)
-		members = map[*Socket]struct{}{}
-		n.rooms[room] = members
-	}
-	members[s] = struct{}{}
-	s.rooms[room] = struct{}{}
-}
-
-// leave is called with the lock held.
-func (n *Namespace) leave(s *Socket, room string) {
-	delete(s.rooms, room)
-	if members := n.rooms[room]; members != nil {
-		delete(members, s)
-		if len(members) == 0 {
-			n.server.counters.rooms.Add(-1)
-			delete(n.rooms, room)
-		}
-	}
-}
-
 // remove takes a socket out of everything, for good, and returns the rooms it was in.
 func (n *Namespace) remove(s *Socket) (rooms []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.gone = true
 	s.left = n.history.newest()
-	for room := range s.rooms {
-		rooms = append(rooms, room)
+	rooms = s.roomNames()
+	for _, room := range rooms {
 		n.leave(s, room)
 	}
 	if n.sockets[s.id] == s {
-		n.server.counters.present.Add(-1)
 		delete(n.sockets, s.id)
 	}
 	return rooms

@@ -83,12 +83,12 @@ func (c *connection) restore(s *Socket) *Restored {
 	if recovery == nil || pid == "" {
 		return nil
 	}
-	r := recovery.Restore(s.ctx, s.nsp, pid, offset)
+	r := recovery.Restore(s.Context(), s.nsp, pid, offset)
 	if r == nil {
 		c.server.counters.unknownPID.Add(1)
 		return nil
 	}
-	if old := s.nsp.Socket(r.ID); old != nil && !old.supersede(s.ctx) {
+	if old := s.nsp.Socket(r.ID); old != nil && !old.supersede(s.Context()) {
 		return nil
 	}
 	s.nsp.mu.Lock() // remove reads the id

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/engineio"
@@ -19,19 +20,23 @@ type Socket struct {
 	nsp       *Namespace
 	conn      *connection
 	handshake Handshake
-	ctx       context.Context
-	cancel    context.CancelFunc
-	ready     chan struct{} // closed when the connection listeners have returned, or it was refused
+	out       atomic.Bool // disconnected or refused
+	decided   atomic.Bool // the connection listeners have returned, or it was refused
 
 	pid       string // names the socket to its Recovery; "": it cannot come back
 	recovered bool
 
 	// Guarded by the namespace's lock.
-	rooms               map[string]struct{}
+	seats               []seat // one for each room but its own
+	ownRoom             bool   // in the room of its id
 	gone                bool
+	walk                uint64 // the last that has met it
 	entered, sent, left uint64 // in the namespace's history, see memorySession
 
 	mu            sync.Mutex
+	ctx           context.Context // Context's
+	cancel        context.CancelFunc
+	waiting       chan struct{} // awaitDecision's
 	data          any
 	listeners     map[string][]func(*Event)
 	anyListeners  []func(*Event)
@@ -82,9 +87,6 @@ func (s *Socket) ID() string { return s.id }
 
 // Namespace is where the socket is.
 func (s *Socket) Namespace() *Namespace { return s.nsp }
-
-// Context ends when the socket is disconnected or its CONNECT refused.
-func (s *Socket) Context() context.Context { return s.ctx }
 
 // Handshake is how the client came.
 func (s *Socket) Handshake() *Handshake { return &s.handshake }
@@ -229,14 +231,14 @@ func (q *question) wait(ctx context.Context) (Args, error) {
 		return a, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("operation has timed out: %w", ctx.Err())
-	case <-q.socket.ctx.Done():
+	case <-q.socket.Context().Done():
 		return nil, errors.New("socketio: the socket has been disconnected")
 	}
 }
 
 // send writes a frame unless the socket has ended.
 func (s *Socket) send(f *engineio.Frame, volatile bool) {
-	if s.ctx.Err() == nil {
+	if s.Connected() {
 		s.write(f, volatile)
 	}
 }
@@ -272,11 +274,7 @@ func (s *Socket) Leave(room string) {
 func (s *Socket) Rooms() []string {
 	s.nsp.mu.Lock()
 	defer s.nsp.mu.Unlock()
-	rooms := make([]string, 0, len(s.rooms))
-	for room := range s.rooms {
-		rooms = append(rooms, room)
-	}
-	return rooms
+	return s.roomNames()
 }
 
 // To addresses the sockets in any of the rooms, without this one.
@@ -284,9 +282,6 @@ func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms..
 
 // Broadcast addresses all other sockets of the namespace.
 func (s *Socket) Broadcast() Broadcast { return Broadcast{nsp: s.nsp}.Except(s.id) }
-
-// Connected tells whether the socket is in its namespace.
-func (s *Socket) Connected() bool { return s.ctx.Err() == nil }
 
 // Disconnect takes the socket out of its namespace, with a packet that keeps stock clients from
 // coming back by themselves; with closeTransport the whole connection.
@@ -315,7 +310,7 @@ func (s *Socket) end(reason string) {
 			s.conn.server.guard(func() { f(reason) })
 		}
 	}
-	s.cancel()
+	s.disconnected()
 	rooms := s.nsp.remove(s)
 	if joined {
 		s.conn.server.counters.countEnd(reason)

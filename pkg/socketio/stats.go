@@ -41,7 +41,7 @@ var endings = []string{
 
 // counters are behind Stats.
 type counters struct {
-	rooms, present               atomic.Int64 // rooms with members; sockets whose own room is among them
+	rooms                        atomic.Int64 // with members, without those that are a socket's own
 	joined, notAllowed, notFound atomic.Uint64
 	recovered, unknownPID        atomic.Uint64
 	missedTooMuch                atomic.Uint64
@@ -69,7 +69,7 @@ func (s *Server) Stats() Stats {
 	c := &s.counters
 	out := Stats{
 		Engine: s.engine.Stats(),
-		Rooms:  max(int(c.rooms.Load()-c.present.Load()), 0),
+		Rooms:  int(c.rooms.Load()),
 		Ended:  make(map[string]uint64, len(endings)), NotAllowed: c.notAllowed.Load(), NotFound: c.notFound.Load(),
 		Recovered: c.recovered.Load(), UnknownPID: c.unknownPID.Load(), MissedTooMuch: c.missedTooMuch.Load(),
 	}
