@@ -21,10 +21,10 @@ type Server struct {
 	started  time.Time
 	counters counters
 	done     chan struct{}
-	wg       sync.WaitGroup // flushers, drains, readers, closing receivers, the wheel
+	wg       sync.WaitGroup // requests, flushers, drains, readers, closing receivers, the wheel
 
 	mu       sync.Mutex
-	sessions map[string]*Session
+	sessions map[string]*Session // nil: a handshake under way has the id
 	probing  map[*webSocket]struct{}
 	closed   bool
 	refusing bool // handshakes, since Drain
@@ -55,6 +55,16 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 
 func (s *Server) elapsed() time.Duration { return time.Since(s.started) }
 
+// enter counts a request, unless the server is closed.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.wg.Add(1)
+	}
+	return !s.closed
+}
+
 // Len is the number of sessions.
 func (s *Server) Len() int {
 	s.mu.Lock()
@@ -78,8 +88,8 @@ func (s *Server) remove(session *Session) {
 	}
 }
 
-// Close discards all sessions, refuses new ones, and returns when no goroutine of the server is
-// left, or with ctx. It does not wait for receivers that block.
+// Close discards all sessions, refuses new ones, and returns when no goroutine, timer or request of
+// the server is left, or with ctx.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
@@ -88,7 +98,9 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	sessions := make([]*Session, 0, len(s.sessions))
 	for _, session := range s.sessions {
-		sessions = append(sessions, session)
+		if session != nil {
+			sessions = append(sessions, session)
+		}
 	}
 	for ws := range s.probing {
 		ws.discard()
@@ -97,6 +109,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.outbox.close()
 	for _, session := range sessions {
 		session.end(ReasonServerShuttingDown, ErrServerClosed, false)
+		session.forget() // where it ended before, but waits for a last poll
 	}
 	released := make(chan struct{})
 	go func() {
@@ -111,12 +124,19 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 }
 
-// ServeHTTP serves one request under Options.Path.
+// ServeHTTP serves one request under Options.Path. How long a client may take to send its headers,
+// and how long it may be idle between requests, are the http.Server's to bound: ReadHeaderTimeout,
+// IdleTimeout. A poll takes up to PingInterval, so its WriteTimeout must be longer than that.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(s.opts.Path, "/") {
 		http.NotFound(w, r)
 		return
 	}
+	if !s.enter() {
+		s.unavailable(w)
+		return
+	}
+	defer s.wg.Done()
 	h := w.Header()
 	if s.opts.CORS != nil && s.opts.CORS.apply(w, r) {
 		return
@@ -154,18 +174,21 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 	}
 	if origin := r.Header.Get("Origin"); !validHeaderValue(origin) {
 		r.Header.Del("Origin")
-		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN")
+		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN", "origin", origin)
+	}
+	if upgrade && s.opts.CORS != nil && s.opts.CORS.EnforceOnWebSocket && !s.opts.CORS.allows(r) {
+		return nil, refusal(CodeForbidden, "name", "FOREIGN_ORIGIN", "origin", r.Header.Get("Origin"))
 	}
 	if id := q.Get("sid"); id != "" {
 		session := s.lookup(id)
-		if session == nil {
+		if session == nil || session.lapsed() {
 			return nil, refusal(CodeUnknownSession, "sid", id)
 		}
-		if !upgrade && session.Transport() != transport {
-			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH")
+		if previous := session.Transport(); !upgrade && previous != transport {
+			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH", "transport", transport, "previousTransport", previous)
 		}
-		if upgrade && q.Get("EIO") != "4" {
-			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH")
+		if protocol := q.Get("EIO"); protocol != "4" {
+			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH", "protocol", protocol, "previousProtocol", "4")
 		}
 		return session, nil
 	}
@@ -177,7 +200,7 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 	}
 	if s.opts.AllowRequest != nil {
 		if err := s.opts.AllowRequest(r); err != nil {
-			refused := refusal(CodeForbidden)
+			refused := refusal(CodeForbidden, "message", err.Error())
 			refused.Message = err.Error()
 			return nil, refused
 		}
