@@ -1,9 +1,6 @@
 package socketio
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
 // Broadcast addresses sockets of one namespace; its methods return changed copies.
 type Broadcast struct {
@@ -11,6 +8,7 @@ type Broadcast struct {
 	rooms    []string // any of them; none means all sockets
 	except   []string
 	volatile bool
+	local    bool // on this node only
 }
 
 // To adds rooms: a socket in several gets an event once.
@@ -28,8 +26,11 @@ func (b Broadcast) Except(rooms ...string) Broadcast {
 	return b
 }
 
-// Local keeps the event on this node, where all sockets of this package are.
-func (b Broadcast) Local() Broadcast { return b }
+// Local keeps to the sockets of this node.
+func (b Broadcast) Local() Broadcast {
+	b.local = true
+	return b
+}
 
 // Volatile drops the event for sockets whose transport cannot take it now.
 func (b Broadcast) Volatile() Broadcast {
@@ -37,20 +38,27 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
-// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's.
+// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's and Send's.
 func (b Broadcast) Emit(event string, args ...any) error {
 	p, err := NewPacket(event, args...)
-	if err == nil {
-		b.Send(p)
+	if err != nil {
+		return err
 	}
-	return err
+	return b.Send(p)
 }
 
-// Send sends a run of packets as one unit: encoded once, one write for each socket.
-func (b Broadcast) Send(packets ...*Packet) {
+// Send sends a run of packets as one unit: encoded once, one write for each socket. This node's sockets
+// always get it; an error says that those of other nodes do not, or not all of it.
+func (b Broadcast) Send(packets ...*Packet) error {
 	if len(packets) == 0 {
-		return
+		return nil
 	}
+	b.send(packets)
+	return b.publish(packets)
+}
+
+// send serves the sockets of this node.
+func (b Broadcast) send(packets []*Packet) {
 	n := b.nsp
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -97,31 +105,6 @@ func (b Broadcast) atMost() (n int) {
 	return n
 }
 
-// EmitWithAck sends an event to the addressed sockets and waits until each has answered, or for
-// ctx: then the answers that came are returned beside the error. Answers have no order; a socket
-// that goes away answers nothing and makes it an error. Without sockets it returns at once.
-func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	var questions []*question
-	var failed error
-	for _, s := range b.sockets() {
-		q, err := s.ask(event, args)
-		if err != nil {
-			failed = err
-			continue
-		}
-		questions = append(questions, q)
-	}
-	var answers []Args
-	for _, q := range questions {
-		if a, err := q.wait(ctx); err != nil {
-			failed = err
-		} else {
-			answers = append(answers, a)
-		}
-	}
-	return answers, failed
-}
-
 // each calls f for every addressed socket, once. The namespace's lock is held.
 func (b Broadcast) each(f func(*Socket)) {
 	n := b.nsp
@@ -160,27 +143,4 @@ func (b Broadcast) sockets() (all []*Socket) {
 	defer b.nsp.mu.Unlock()
 	b.each(func(s *Socket) { all = append(all, s) })
 	return all
-}
-
-// SocketsJoin lets the addressed sockets join rooms.
-func (b Broadcast) SocketsJoin(rooms ...string) {
-	for _, s := range b.sockets() {
-		s.Join(rooms...)
-	}
-}
-
-// SocketsLeave lets the addressed sockets leave rooms.
-func (b Broadcast) SocketsLeave(rooms ...string) {
-	for _, s := range b.sockets() {
-		for _, room := range rooms {
-			s.Leave(room)
-		}
-	}
-}
-
-// DisconnectSockets disconnects the addressed sockets; see Socket.Disconnect.
-func (b Broadcast) DisconnectSockets(closeTransport bool) {
-	for _, s := range b.sockets() {
-		s.Disconnect(closeTransport)
-	}
 }

@@ -15,7 +15,7 @@ func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Pac
 	if room == "" {
 		room = everybody
 	}
-	namespace.To(room).Send(packets...)
+	_ = namespace.To(room).Local().Send(packets...) // each edge has the event from a fanout
 }
 
 // Restart sends everybody who has entered a guild a new handshake.
