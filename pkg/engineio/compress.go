@@ -60,18 +60,9 @@ func newCompressor(coding string, level int) compressor {
 	return zlib.NewWriter(io.Discard)
 }
 
-// acceptedCoding picks gzip or deflate from an Accept-Encoding header: what the client prefers, of
-// equals what it names first. "" means neither is accepted.
+// acceptedCoding picks gzip or deflate from an Accept-Encoding header; "" means neither is accepted.
 func acceptedCoding(header string) string {
-	var best string
-	var highest float64
-	named := map[string]bool{}
-	consider := func(coding string, q float64) {
-		if q > highest {
-			best, highest = coding, q
-		}
-	}
-	var others float64 // for what is not named
+	accepted := map[string]bool{}
 	for item := range strings.SplitSeq(header, ",") {
 		name, params, _ := strings.Cut(item, ";")
 		q := 1.0
@@ -80,18 +71,12 @@ func acceptedCoding(header string) string {
 				q = parsed
 			}
 		}
-		switch name = strings.ToLower(strings.TrimSpace(name)); name {
-		case "gzip", "deflate":
-			named[name] = true
-			consider(name, q)
-		case "*":
-			others = q
-		}
+		accepted[strings.ToLower(strings.TrimSpace(name))] = q > 0
 	}
 	for _, coding := range []string{"gzip", "deflate"} {
-		if !named[coding] {
-			consider(coding, others)
+		if ok, named := accepted[coding]; ok || !named && accepted["*"] {
+			return coding
 		}
 	}
-	return best
+	return ""
 }

@@ -29,9 +29,7 @@ func (s *Server) Drain(ctx context.Context, opts DrainOptions) (moved int, err e
 	s.refusing = s.refusing || !opts.Accept
 	sessions := make([]*Session, 0, len(s.sessions))
 	for _, session := range s.sessions {
-		if session != nil { // begin ends the others
-			sessions = append(sessions, session)
-		}
+		sessions = append(sessions, session)
 	}
 	s.mu.Unlock()
 	rand.Shuffle(len(sessions), func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })

@@ -20,6 +20,8 @@ type Frame struct {
 	conflate string
 	joined   atomic.Pointer[joined]
 
+	uncompressed bool
+
 	plain, deflated, payload variant
 }
 
@@ -93,6 +95,15 @@ func (f *Frame) messageCount() int {
 	return n
 }
 
+// Uncompressed returns a frame of the same messages that WebSockets get without compression.
+func (f *Frame) Uncompressed() *Frame {
+	plain := &Frame{messages: f.messages, size: f.size, conflate: f.conflate, uncompressed: true}
+	for _, part := range f.parts {
+		plain.parts = append(plain.parts, part.Uncompressed())
+	}
+	return plain
+}
+
 // Size is the number of bytes of the frame's messages, before any encoding.
 func (f *Frame) Size() int { return f.size }
 
@@ -114,7 +125,7 @@ func (f *Frame) webSocket() []byte {
 // deflatedWebSocket is webSocket with the messages of at least d.Threshold bytes compressed
 // (RFC 7692, without context takeover, so that the result serves every session).
 func (f *Frame) deflatedWebSocket(d *PerMessageDeflate) []byte {
-	if f.size < d.threshold() {
+	if f.uncompressed || f.size < d.threshold() {
 		return f.webSocket()
 	}
 	f.deflated.once.Do(func() {

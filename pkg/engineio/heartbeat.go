@@ -123,16 +123,11 @@ func (s *Session) startBeat() {
 func (s *Session) beatDue() {
 	now := s.server.elapsed()
 	s.mu.Lock()
-	if s.state == stateClosed {
+	if s.state != stateOpen {
 		s.mu.Unlock()
 		return
 	}
 	if now >= s.beat.due {
-		if s.state == stateClosing {
-			s.mu.Unlock()
-			s.forget()
-			return
-		}
 		if s.beat.awaiting {
 			s.mu.Unlock()
 			s.end(ReasonPingTimeout, errPingTimeout, false)
@@ -157,7 +152,7 @@ func (s *Session) heard(pong bool) bool {
 	case s.state != stateOpen:
 		s.mu.Unlock()
 		return false
-	case s.late(now):
+	case s.beat.awaiting && now > s.beat.due+s.server.beats.tick:
 		s.mu.Unlock()
 		s.end(ReasonPingTimeout, errPingTimeout, false)
 		return false
@@ -171,20 +166,4 @@ func (s *Session) heard(pong bool) bool {
 	}
 	s.mu.Unlock()
 	return true
-}
-
-// late tells whether the pong is overdue, though the wheel has not come around. The lock is held.
-func (s *Session) late(now time.Duration) bool {
-	return s.state == stateOpen && s.beat.awaiting && now > s.beat.due+s.server.beats.tick
-}
-
-// lapsed ends a session whose pong is overdue, and says so.
-func (s *Session) lapsed() bool {
-	s.mu.Lock()
-	late := s.late(s.server.elapsed())
-	s.mu.Unlock()
-	if late {
-		s.end(ReasonPingTimeout, errPingTimeout, false)
-	}
-	return late
 }

@@ -2,8 +2,10 @@ package engineio
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,11 +23,12 @@ type Server struct {
 	started  time.Time
 	counters counters
 	done     chan struct{}
-	wg       sync.WaitGroup // requests, flushers, drains, readers, closing receivers, the wheel
+	wg       sync.WaitGroup // flushers, drains, readers, closing receivers, the wheel
 
 	mu       sync.Mutex
-	sessions map[string]*Session // nil: a handshake under way has the id
+	sessions map[string]*Session
 	probing  map[*webSocket]struct{}
+	closing  map[*webSocket]struct{} // those that have sent a close frame
 	closed   bool
 	refusing bool // handshakes, since Drain
 }
@@ -40,6 +43,7 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 		done:     make(chan struct{}),
 		sessions: map[string]*Session{},
 		probing:  map[*webSocket]struct{}{},
+		closing:  map[*webSocket]struct{}{},
 	}
 	s.opts.counters = &s.counters
 	if d := s.opts.PerMessageDeflate; d != nil {
@@ -54,16 +58,6 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 }
 
 func (s *Server) elapsed() time.Duration { return time.Since(s.started) }
-
-// enter counts a request, unless the server is closed.
-func (s *Server) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.wg.Add(1)
-	}
-	return !s.closed
-}
 
 // Len is the number of sessions.
 func (s *Server) Len() int {
@@ -88,8 +82,8 @@ func (s *Server) remove(session *Session) {
 	}
 }
 
-// Close discards all sessions, refuses new ones, and returns when no goroutine, timer or request of
-// the server is left, or with ctx.
+// Close discards all sessions, refuses new ones, and returns when no goroutine of the server is
+// left, or with ctx. WebSockets that have been closed before have one more second to flush. It does not wait for receivers that block.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
@@ -98,18 +92,19 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	sessions := make([]*Session, 0, len(s.sessions))
 	for _, session := range s.sessions {
-		if session != nil {
-			sessions = append(sessions, session)
-		}
+		sessions = append(sessions, session)
 	}
-	for ws := range s.probing {
-		ws.discard()
+	probing := slices.Collect(maps.Keys(s.probing))
+	for ws := range s.closing {
+		ws.lingerFor(lastLinger)
 	}
 	s.mu.Unlock()
+	for _, ws := range probing {
+		ws.discard()
+	}
 	s.outbox.close()
 	for _, session := range sessions {
 		session.end(ReasonServerShuttingDown, ErrServerClosed, false)
-		session.forget() // where it ended before, but waits for a last poll
 	}
 	released := make(chan struct{})
 	go func() {
@@ -124,19 +119,12 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 }
 
-// ServeHTTP serves one request under Options.Path. How long a client may take to send its headers,
-// and how long it may be idle between requests, are the http.Server's to bound: ReadHeaderTimeout,
-// IdleTimeout. A poll takes up to PingInterval, so its WriteTimeout must be longer than that.
+// ServeHTTP serves one request under Options.Path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(s.opts.Path, "/") {
 		http.NotFound(w, r)
 		return
 	}
-	if !s.enter() {
-		s.unavailable(w)
-		return
-	}
-	defer s.wg.Done()
 	h := w.Header()
 	if s.opts.CORS != nil && s.opts.CORS.apply(w, r) {
 		return
@@ -174,21 +162,18 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 	}
 	if origin := r.Header.Get("Origin"); !validHeaderValue(origin) {
 		r.Header.Del("Origin")
-		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN", "origin", origin)
-	}
-	if upgrade && s.opts.CORS != nil && s.opts.CORS.EnforceOnWebSocket && !s.opts.CORS.allows(r) {
-		return nil, refusal(CodeForbidden, "name", "FOREIGN_ORIGIN", "origin", r.Header.Get("Origin"))
+		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN")
 	}
 	if id := q.Get("sid"); id != "" {
 		session := s.lookup(id)
-		if session == nil || session.lapsed() {
+		if session == nil {
 			return nil, refusal(CodeUnknownSession, "sid", id)
 		}
-		if previous := session.Transport(); !upgrade && previous != transport {
-			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH", "transport", transport, "previousTransport", previous)
+		if !upgrade && session.Transport() != transport {
+			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH")
 		}
-		if protocol := q.Get("EIO"); protocol != "4" {
-			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH", "protocol", protocol, "previousProtocol", "4")
+		if upgrade && q.Get("EIO") != "4" {
+			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH")
 		}
 		return session, nil
 	}
@@ -200,7 +185,7 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 	}
 	if s.opts.AllowRequest != nil {
 		if err := s.opts.AllowRequest(r); err != nil {
-			refused := refusal(CodeForbidden, "message", err.Error())
+			refused := refusal(CodeForbidden)
 			refused.Message = err.Error()
 			return nil, refused
 		}

@@ -179,9 +179,7 @@ func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	sessions := make([]*Session, 0, len(s.sessions))
 	for _, session := range s.sessions {
-		if session != nil {
-			sessions = append(sessions, session)
-		}
+		sessions = append(sessions, session)
 	}
 	s.mu.Unlock()
 	for _, session := range sessions {
