@@ -7,8 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-
-	"github.com/pona-realtime/pona/pkg/adapter"
 )
 
 // Raw is a JSON value that is sent byte for byte. So is a json.RawMessage.
@@ -21,7 +19,6 @@ type Args []Arg
 type Arg struct {
 	json   json.RawMessage
 	binary []byte
-	split  *adapter.Value // with its attachments beside it, where some stand deeper in it
 }
 
 // JSON is the value as the client wrote it; attachments stand in it as base64 strings.
@@ -54,7 +51,6 @@ func (a *Arg) attach(attachments [][]byte) error {
 		return nil
 	}
 	out, err := replaceNested(a.json, attachments, maxPlaceholderDepth)
-	a.split = &adapter.Value{JSON: a.json, Attachments: attachments}
 	a.json = out
 	return err
 }
@@ -126,12 +122,6 @@ func replaceNested(value json.RawMessage, attachments [][]byte, depth int) (json
 type encoder struct{ attachments [][]byte }
 
 func (e *encoder) appendList(dst []byte, list []any) ([]byte, error) {
-	if len(list) == 1 {
-		if w, ok := list[0].(whole); ok {
-			e.attachments = w.Attachments
-			return append(dst, w.JSON...), nil
-		}
-	}
 	dst = append(dst, '[')
 	for i, v := range list {
 		if i > 0 {

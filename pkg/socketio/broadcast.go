@@ -1,71 +1,42 @@
 package socketio
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
-// Broadcast addresses sockets of one namespace; its methods return changed copies.
-type Broadcast struct {
-	nsp      *Namespace
-	rooms    []string // any of them; none means all sockets
-	except   []string
-	volatile bool
-	local    bool // on this node only
-}
-
-// To adds rooms: a socket in several gets an event once.
-func (b Broadcast) To(rooms ...string) Broadcast {
-	b.rooms = append(slices.Clip(b.rooms), rooms...)
-	return b
-}
-
-// In is To.
-func (b Broadcast) In(rooms ...string) Broadcast { return b.To(rooms...) }
-
-// Except leaves out the sockets in any of the rooms. A socket's id is a room of its own.
-func (b Broadcast) Except(rooms ...string) Broadcast {
-	b.except = append(slices.Clip(b.except), rooms...)
-	return b
-}
-
-// Local keeps to the sockets of this node.
-func (b Broadcast) Local() Broadcast {
-	b.local = true
-	return b
-}
-
-// Volatile drops the event for sockets whose transport cannot take it now.
-func (b Broadcast) Volatile() Broadcast {
-	b.volatile = true
-	return b
-}
-
-// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's and Send's.
+// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's.
 func (b Broadcast) Emit(event string, args ...any) error {
 	p, err := NewPacket(event, args...)
-	if err != nil {
-		return err
+	if err == nil {
+		b.Send(p)
 	}
-	return b.Send(p)
+	return err
 }
 
-// Send sends a run of packets as one unit: encoded once, one write for each socket. This node's sockets
-// always get it; an error says that those of other nodes do not, or not all of it.
-func (b Broadcast) Send(packets ...*Packet) error {
+// Send sends a run of packets as one unit: encoded once, one write for each socket.
+func (b Broadcast) Send(packets ...*Packet) {
 	if len(packets) == 0 {
-		return nil
+		return
 	}
-	b.send(packets)
-	return b.publish(packets)
+	for _, part := range b.parts() {
+		for _, s := range part.deliver(packets) {
+			s.tellAllOutgoing(packets)
+		}
+	}
 }
 
-// send serves the sockets of this node.
-func (b Broadcast) send(packets []*Packet) {
+// deliver sends packets within one namespace and returns the sockets whose outgoing listeners are to
+// be told.
+func (b Broadcast) deliver(packets []*Packet) (watchers []*Socket) {
 	n := b.nsp
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	r := run{nsp: n.name, packets: packets}
+	watchers = b.watchers()
+	r := run{nsp: n.name, packets: packets, uncompressed: b.uncompressed}
 	if b.volatile {
 		b.each(func(s *Socket) { s.write(r.frame(s), true) })
-		return
+		return watchers
 	}
 	r.packets = n.history.record(n.name, b.rooms, b.except, packets)
 	newest := n.history.newest()
@@ -74,7 +45,7 @@ func (b Broadcast) send(packets []*Packet) {
 			s.sent = newest
 			s.write(r.frame(s), false)
 		})
-		return
+		return watchers
 	}
 	b.each(func(s *Socket) {
 		s.sent = newest
@@ -85,6 +56,7 @@ func (b Broadcast) send(packets []*Packet) {
 	n.server.engine.Flush(n.owed)
 	clear(n.owed)
 	n.owed = n.owed[:0]
+	return watchers
 }
 
 // fewSockets are written to by whoever broadcasts; for more it pays to wake a flusher, so that the
@@ -105,9 +77,45 @@ func (b Broadcast) atMost() (n int) {
 	return n
 }
 
+// EmitWithAck sends an event to the addressed sockets and waits until each has answered, or for
+// ctx: then the answers that came are returned beside the error. Answers have no order; a socket
+// that goes away answers nothing and makes it an error. Without sockets it returns at once.
+func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
+	if b.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, b.timeout)
+		defer cancel()
+	}
+	var questions []*question
+	var failed error
+	for _, s := range b.sockets() {
+		q, err := s.ask(event, args)
+		if err != nil {
+			failed = err
+			continue
+		}
+		questions = append(questions, q)
+	}
+	var answers []Args
+	for _, q := range questions {
+		if a, err := q.wait(ctx); err != nil {
+			failed = err
+		} else {
+			answers = append(answers, a)
+		}
+	}
+	return answers, failed
+}
+
 // each calls f for every addressed socket, once. The namespace's lock is held.
 func (b Broadcast) each(f func(*Socket)) {
 	n := b.nsp
+	if b.only != nil {
+		if n.sockets[b.only.id] == b.only && !b.excluded(b.only) {
+			f(b.only)
+		}
+		return
+	}
 	if len(b.rooms) == 0 {
 		for _, s := range n.sockets {
 			if !b.excluded(s) {
@@ -139,8 +147,33 @@ func (b Broadcast) excluded(s *Socket) bool { return slices.ContainsFunc(b.excep
 
 // sockets returns the addressed sockets.
 func (b Broadcast) sockets() (all []*Socket) {
-	b.nsp.mu.Lock()
-	defer b.nsp.mu.Unlock()
-	b.each(func(s *Socket) { all = append(all, s) })
+	for _, part := range b.parts() {
+		part.nsp.mu.Lock()
+		part.each(func(s *Socket) { all = append(all, s) })
+		part.nsp.mu.Unlock()
+	}
 	return all
+}
+
+// SocketsJoin lets the addressed sockets join rooms.
+func (b Broadcast) SocketsJoin(rooms ...string) {
+	for _, s := range b.sockets() {
+		s.Join(rooms...)
+	}
+}
+
+// SocketsLeave lets the addressed sockets leave rooms.
+func (b Broadcast) SocketsLeave(rooms ...string) {
+	for _, s := range b.sockets() {
+		for _, room := range rooms {
+			s.Leave(room)
+		}
+	}
+}
+
+// DisconnectSockets disconnects the addressed sockets; see Socket.Disconnect.
+func (b Broadcast) DisconnectSockets(closeTransport bool) {
+	for _, s := range b.sockets() {
+		s.Disconnect(closeTransport)
+	}
 }

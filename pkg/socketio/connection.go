@@ -104,19 +104,7 @@ func (c *connection) event(s *Socket, p *decoded) error {
 		return errInvalidPayload
 	}
 	e.Args = args[1:]
-	s.mu.Lock()
-	middleware, listeners := s.middleware, append(s.anyListeners[:len(s.anyListeners):len(s.anyListeners)], s.listeners[e.Name]...)
-	s.mu.Unlock()
-	ok := c.server.guard(func() {
-		for _, f := range middleware {
-			if f(e) != nil {
-				return
-			}
-		}
-		for _, f := range listeners {
-			f(e)
-		}
-	})
+	ok := c.server.guard(func() { s.handle(e) })
 	if !ok {
 		s.Disconnect(false)
 	}

@@ -76,6 +76,8 @@ type run struct {
 	nsp     string
 	packets []*Packet
 	joined  [2]*engineio.Frame
+
+	uncompressed bool
 }
 
 // frame returns the run for a socket; NewPacket has shown that the packets can be encoded.
@@ -91,6 +93,9 @@ func (r *run) frame(s *Socket) *engineio.Frame {
 		}
 	}
 	f := engineio.JoinFrames(frames...)
+	if r.uncompressed {
+		f = f.Uncompressed()
+	}
 	r.joined[index(resumable)] = f
 	return f
 }

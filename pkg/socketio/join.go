@@ -57,7 +57,7 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 	defer s.decide()
 	if err := c.ask(s); err != nil {
 		c.server.counters.notAllowed.Add(1)
-		if s.Connected() {
+		if s.alive() {
 			c.session.Send(plain(typeConnectError, s.nsp.name, connectErrorData(err)))
 		}
 		c.forget(s)

@@ -18,8 +18,15 @@ func (s *Socket) Context() context.Context {
 	return s.ctx
 }
 
-// Connected tells whether the socket is neither disconnected nor refused.
-func (s *Socket) Connected() bool { return !s.out.Load() }
+// Connected tells whether the socket is in its namespace: it has joined, and has not been disconnected.
+func (s *Socket) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.joined && s.alive()
+}
+
+// alive tells whether the socket is neither disconnected nor refused.
+func (s *Socket) alive() bool { return !s.out.Load() }
 
 // disconnected ends the socket's context. Nothing is sent any more.
 func (s *Socket) disconnected() {
@@ -35,7 +42,7 @@ func (s *Socket) disconnected() {
 // to be; then it is false.
 func (s *Socket) awaitDecision() bool {
 	if s.decided.Load() {
-		return s.Connected()
+		return s.alive()
 	}
 	s.mu.Lock()
 	if s.waiting == nil && !s.decided.Load() {
@@ -49,7 +56,7 @@ func (s *Socket) awaitDecision() bool {
 		case <-s.Context().Done():
 		}
 	}
-	return s.Connected()
+	return s.alive()
 }
 
 // decide ends that wait.

@@ -1,10 +1,9 @@
 package socketio
 
 import (
-	"context"
 	"sync"
+	"time"
 
-	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
@@ -17,16 +16,20 @@ type Namespace struct {
 	server   *Server
 	name     string
 	parent   *ParentNamespace // nil when static
-	cluster  *adapter.Cluster // the namespace on other nodes; nil when this one is alone
 	handlers handlers
 
 	mu      sync.Mutex
 	sockets map[string]*Socket
-	rooms   map[string]*room    // without those that are a socket's own
-	walks   uint64              // numbers the walks of Broadcast.each
-	history *history            // of a MemoryRecovery; nil without
-	owed    []*engineio.Session // Broadcast.Send's
-	pending int                 // joins under way; guarded by Server.mu
+	rooms   map[string]*room     // without those that are a socket's own
+	walks   uint64               // numbers the walks of Broadcast.each
+	history *history             // of a MemoryRecovery; nil without
+	owed    []*engineio.Session  // Broadcast.Send's
+	watched map[*Socket]struct{} // those with outgoing listeners
+
+	// Guarded by Server.mu.
+	pending    int // sockets, joining ones too, and sessions that may come back
+	emptySince time.Time
+	linger     *time.Timer
 }
 
 // handlers are middleware and listeners; they are registered before clients come.
@@ -34,7 +37,6 @@ type handlers struct {
 	mu         sync.RWMutex
 	middleware []func(*Socket) error
 	connection []func(*Socket)
-	serverSide map[string][]func(*ServerSideEvent)
 }
 
 // Use adds middleware: it runs before a socket joins, in a goroutine of its own, and may block; the
@@ -63,9 +65,6 @@ func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
 	n := &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}}
 	if m, ok := s.opts.Recovery.(*MemoryRecovery); ok {
 		n.history = m.newHistory()
-	}
-	if s.opts.Cluster != nil {
-		n.cluster = s.opts.Cluster.Join(name, peer{n})
 	}
 	return n
 }
@@ -96,31 +95,6 @@ func (n *Namespace) Socket(id string) *Socket {
 	defer n.mu.Unlock()
 	return n.sockets[id]
 }
-
-// Emit sends an event to every socket.
-func (n *Namespace) Emit(event string, args ...any) error {
-	return Broadcast{nsp: n}.Emit(event, args...)
-}
-
-// To addresses the sockets in any of the rooms.
-func (n *Namespace) To(rooms ...string) Broadcast { return Broadcast{nsp: n}.To(rooms...) }
-
-// In is To.
-func (n *Namespace) In(rooms ...string) Broadcast { return n.To(rooms...) }
-
-// Except addresses all sockets but those in any of the rooms.
-func (n *Namespace) Except(rooms ...string) Broadcast { return Broadcast{nsp: n}.Except(rooms...) }
-
-// Local addresses the sockets of this node.
-func (n *Namespace) Local() Broadcast { return Broadcast{nsp: n}.Local() }
-
-// EmitWithAck is Broadcast.EmitWithAck for every socket.
-func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	return Broadcast{nsp: n}.EmitWithAck(ctx, event, args...)
-}
-
-// Volatile addresses all sockets that can take an event now.
-func (n *Namespace) Volatile() Broadcast { return Broadcast{nsp: n}.Volatile() }
 
 // enter lets an accepted socket in: it is sent what missed returns, then the answer to CONNECT, and is
 // in its rooms, before any later broadcast. False when its client is gone, or missed finds nothing.
@@ -165,6 +139,7 @@ func (n *Namespace) remove(s *Socket) (rooms []string) {
 	defer n.mu.Unlock()
 	s.gone = true
 	s.left = n.history.newest()
+	delete(n.watched, s)
 	rooms = s.roomNames()
 	for _, room := range rooms {
 		n.leave(s, room)

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -36,9 +38,7 @@ type Socket struct {
 	cancel        context.CancelFunc
 	waiting       chan struct{} // awaitDecision's
 	data          any
-	listeners     map[string][]func(*Event)
-	anyListeners  []func(*Event)
-	middleware    []func(*Event) error
+	listeners     listeners
 	disconnecting []func(string)
 	disconnect    []func(string)
 	acks          map[uint64]chan Args
@@ -103,31 +103,6 @@ func (s *Socket) Data() any {
 	return s.data
 }
 
-// On adds a listener for an event. A client's events are handled one after another: a listener that
-// waits holds up its client, and nobody else.
-func (s *Socket) On(event string, f func(*Event)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.listeners == nil {
-		s.listeners = map[string][]func(*Event){}
-	}
-	s.listeners[event] = append(s.listeners[event], f)
-}
-
-// OnAny adds a listener for every event; it runs before those of On.
-func (s *Socket) OnAny(f func(*Event)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.anyListeners = append(s.anyListeners, f)
-}
-
-// Use adds middleware for the socket's events: it may rewrite one; an error drops it.
-func (s *Socket) Use(f func(*Event) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.middleware = append(s.middleware, f)
-}
-
 // OnDisconnecting adds a listener that still sees the socket's rooms.
 func (s *Socket) OnDisconnecting(f func(reason string)) {
 	s.mu.Lock()
@@ -156,6 +131,11 @@ func (s *Socket) Send(packets ...*Packet) {
 	if len(packets) == 0 {
 		return
 	}
+	s.deliver(packets)
+	s.tellAllOutgoing(packets)
+}
+
+func (s *Socket) deliver(packets []*Packet) {
 	r := run{nsp: s.nsp.name, packets: packets}
 	if s.conn.server.opts.Recovery != nil {
 		s.nsp.mu.Lock()
@@ -165,9 +145,79 @@ func (s *Socket) Send(packets ...*Packet) {
 	s.send(r.frame(s), false)
 }
 
+// maxPendingAcks bounds the acknowledgements one socket can owe.
+const maxPendingAcks = 1024
+
+// EmitWithAck sends an event and waits for the client's acknowledgement, for ctx, or for the
+// socket's end.
+func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	q, err := s.ask(event, args)
+	if err != nil {
+		return nil, err
+	}
+	return q.wait(ctx)
+}
+
+// question is an event whose acknowledgement is awaited; wait must be called, once.
+type question struct {
+	socket *Socket
+	id     uint64
+	answer chan Args
+}
+
+// ask sends an event that wants an acknowledgement.
+func (s *Socket) ask(event string, args []any) (*question, error) {
+	if reserved[event] {
+		return nil, fmt.Errorf("socketio: the event name %q is reserved", event)
+	}
+	s.mu.Lock()
+	if len(s.acks) >= maxPendingAcks {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("socketio: %d acknowledgements are pending", maxPendingAcks)
+	}
+	q := &question{socket: s, id: s.nextAck, answer: make(chan Args, 1)}
+	s.nextAck++
+	if s.acks == nil {
+		s.acks = map[uint64]chan Args{}
+	}
+	s.acks[q.id] = q.answer
+	s.mu.Unlock()
+	messages, err := encode(typeEvent, s.nsp.name, &q.id, append([]any{event}, args...))
+	if err != nil {
+		q.forget()
+		return nil, err
+	}
+	s.send(engineio.NewFrame(messages...), false)
+	s.tellOutgoing(event, args)
+	return q, nil
+}
+
+func (q *question) forget() {
+	q.socket.mu.Lock()
+	defer q.socket.mu.Unlock()
+	delete(q.socket.acks, q.id)
+}
+
+func (q *question) wait(ctx context.Context) (Args, error) {
+	defer q.forget()
+	select {
+	case a := <-q.answer:
+		return a, nil
+	default: // an answer that is there counts, though ctx has ended too
+	}
+	select {
+	case a := <-q.answer:
+		return a, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("operation has timed out: %w", ctx.Err())
+	case <-q.socket.Context().Done():
+		return nil, errors.New("socketio: the socket has been disconnected")
+	}
+}
+
 // send writes a frame unless the socket has ended.
 func (s *Socket) send(f *engineio.Frame, volatile bool) {
-	if s.Connected() {
+	if s.alive() {
 		s.write(f, volatile)
 	}
 }
@@ -205,12 +255,6 @@ func (s *Socket) Rooms() []string {
 	defer s.nsp.mu.Unlock()
 	return s.roomNames()
 }
-
-// To addresses the sockets in any of the rooms, without this one.
-func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
-
-// Broadcast addresses all other sockets of the namespace.
-func (s *Socket) Broadcast() Broadcast { return Broadcast{nsp: s.nsp}.Except(s.id) }
 
 // Disconnect takes the socket out of its namespace, with a packet that keeps stock clients from
 // coming back by themselves; with closeTransport the whole connection.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,8 +49,8 @@ func newBench() peer {
 		}
 	})
 	control.HandleFunc("/gc", func(http.ResponseWriter, *http.Request) {
-		runtime.GC()         // for what finalizers hold
-		debug.FreeOSMemory() // collects again, and gives back what is free
+		runtime.GC()
+		runtime.GC() // what the first one's finalizers let go
 	})
 	control.Handle("GET /debug/vars", expvar.Handler())
 	return peer{clients: server, control: control, close: server.Close}

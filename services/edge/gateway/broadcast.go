@@ -15,7 +15,7 @@ func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Pac
 	if room == "" {
 		room = everybody
 	}
-	_ = namespace.To(room).Local().Send(packets...) // each edge has the event from a fanout
+	namespace.To(room).Send(packets...)
 }
 
 // Restart sends everybody who has entered a guild a new handshake.

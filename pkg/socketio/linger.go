@@ -1,0 +1,84 @@
+package socketio
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// enter finds or makes the namespace a client asks for, and holds it until collect.
+func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
+	s.mu.Lock()
+	if n := s.namespaces[name]; n != nil {
+		n.pending++
+		s.mu.Unlock()
+		return n
+	}
+	var made *Namespace
+	for _, p := range s.parents {
+		if p.match(name, auth) {
+			made = newNamespace(s, name, p)
+			made.pending = 1
+			s.namespaces[name] = made
+			break
+		}
+	}
+	listeners := s.onNew
+	s.mu.Unlock()
+	if made != nil {
+		for _, f := range listeners {
+			s.guard(func() { f(made) })
+		}
+	}
+	return made
+}
+
+// hold keeps a namespace that somebody holds already, until collect.
+func (s *Server) hold(n *Namespace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.pending++
+}
+
+// collect ends a hold. A namespace that a parent made and that nobody holds is forgotten, at once or
+// after NamespaceLinger.
+func (s *Server) collect(n *Namespace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.pending--
+	switch {
+	case n.pending > 0 || n.parent == nil || s.namespaces[n.name] != n:
+	case s.opts.NamespaceLinger <= 0 || s.closed:
+		delete(s.namespaces, n.name)
+	default:
+		n.emptySince = time.Now()
+		if n.linger == nil {
+			n.linger = time.AfterFunc(s.opts.NamespaceLinger, func() { s.forget(n) })
+		} else {
+			n.linger.Reset(s.opts.NamespaceLinger)
+		}
+	}
+}
+
+// forget ends a namespace that has lingered, unless it has been entered since.
+func (s *Server) forget(n *Namespace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.pending == 0 && s.namespaces[n.name] == n && time.Since(n.emptySince) >= s.opts.NamespaceLinger {
+		delete(s.namespaces, n.name)
+	}
+}
+
+// forgetAll ends all namespaces that linger; from now on none does.
+func (s *Server) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for name, n := range s.namespaces {
+		if n.linger != nil {
+			n.linger.Stop()
+		}
+		if n.parent != nil && n.pending == 0 {
+			delete(s.namespaces, name)
+		}
+	}
+}
