@@ -34,7 +34,7 @@ type Settings struct {
 	StoreTimeout time.Duration  `default:"5s" group:"NATS" help:"Time NATS has to store one event, before the bot is told to try again."`
 
 	LeaseTTL   time.Duration  `name:"lease-ttl" default:"3s" group:"Partitions" help:"Time without renewal after which a partition is another fanout's."`
-	Checkpoint time.Duration  `default:"2s" group:"Partitions" help:"Time between two checkpoints of the guilds that had events."`
+	Checkpoint time.Duration  `default:"15s" group:"Partitions" help:"Time between two checkpoints of the guilds that had events; many events make one due earlier."`
 	StateTTL   time.Duration  `name:"state-ttl" default:"168h" group:"Partitions" help:"Time without events after which a guild's state is forgotten."`
 	RouteQueue settings.Bytes `name:"route-queue-bytes" default:"64MiB" group:"Partitions" help:"Most that waits for one edge, before its stream is ended."`
 	Replay     settings.Bytes `default:"16MiB" group:"Partitions" help:"Most of one guild's missed events that is read for edges that come back; beyond, they get a snapshot."`

@@ -2,6 +2,7 @@ package owner
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -10,16 +11,34 @@ import (
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
-// keep writes checkpoints until ctx ends.
+// checkpointEvents is how many events of a partition make a checkpoint due before its time, so that
+// whoever takes over never has many more to read.
+const checkpointEvents = 1024
+
+// keep writes checkpoints until ctx ends: each interval, the first after a random part of it so that
+// partitions take turns, and whenever checkpointEvents have come.
 func (p *partition) keep(ctx context.Context, interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+	timer := time.NewTimer(rand.N(interval))
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			p.checkpoint(ctx)
+		case <-timer.C:
+		case <-p.due:
+		}
+		p.checkpoint(ctx)
+		timer.Reset(interval)
+	}
+}
+
+// count notes an event, and says when a checkpoint is due. The caller holds mu.
+func (p *partition) count() {
+	if p.unsaved++; p.unsaved >= checkpointEvents {
+		p.unsaved = 0
+		select {
+		case p.due <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -36,7 +55,7 @@ func (p *partition) checkpoint(ctx context.Context) {
 		p.mu.Unlock()
 		return
 	}
-	p.dirty = make(map[uint64]*guild)
+	p.dirty, p.unsaved = make(map[uint64]*guild), 0
 	pages := make([]page, 0, len(changed))
 	for _, g := range changed {
 		encoded, err := proto.Marshal(&edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: g.state, Trail: g.trail})

@@ -34,7 +34,7 @@ import (
 type Options struct {
 	ID                 string        // names this fanout; required, unique in the cluster, of the characters of a KV key
 	LeaseTTL           time.Duration // 0 means 3s: how long a crashed owner's partitions stand still
-	CheckpointInterval time.Duration // 0 means 2s
+	CheckpointInterval time.Duration // 0 means 15s
 	StateTTL           time.Duration // 0 means 7 days: the state of a guild without events for so long is forgotten
 	MaxReplayBytes     int           // 0 means 16 MiB: an edge that missed more of a guild gets a snapshot instead
 	Replicas           int           // of the two buckets; 0 means 1
@@ -45,7 +45,7 @@ func (o Options) withDefaults() Options {
 		o.LeaseTTL = 3 * time.Second
 	}
 	if o.CheckpointInterval == 0 {
-		o.CheckpointInterval = 2 * time.Second
+		o.CheckpointInterval = 15 * time.Second
 	}
 	if o.StateTTL == 0 {
 		o.StateTTL = 7 * 24 * time.Hour

@@ -36,6 +36,7 @@ type partition struct {
 	log         *slog.Logger
 	flushing    sync.Mutex     // one checkpoint at a time; taken before mu
 	replays     sync.WaitGroup // see replay.go
+	due         chan struct{}  // holds one token when a checkpoint is due before its time
 
 	mu       sync.Mutex
 	closed   bool
@@ -45,6 +46,7 @@ type partition struct {
 	guilds   map[uint64]*guild
 	recent   *list.List // of *guild, the one touched last in front
 	dirty    map[uint64]*guild
+	unsaved  int // events since the last checkpoint
 }
 
 // guild is what its partition knows of it.
@@ -70,7 +72,7 @@ type early struct {
 func newPartition(ctx context.Context, l *lease, events *stream.Stream, c *checkpoints, a *ages, maxReplay int, log *slog.Logger) *partition {
 	return &partition{
 		ctx: ctx, lease: l, events: events, checkpoints: c, ages: a, maxReplay: maxReplay, log: log.With("partition", l.partition),
-		guilds: make(map[uint64]*guild), recent: list.New(), dirty: make(map[uint64]*guild),
+		guilds: make(map[uint64]*guild), recent: list.New(), dirty: make(map[uint64]*guild), due: make(chan struct{}, 1),
 	}
 }
 
