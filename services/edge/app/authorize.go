@@ -18,22 +18,52 @@ func (a *App) authenticator() (auth.Authenticator, error) {
 		return auth.InsecureDev{}, nil
 	}
 	s := a.settings
-	discord, err := auth.NewDiscord(auth.DiscordOptions{
-		BaseURL:     s.DiscordURL,
-		Application: s.DiscordApplication,
-		BotToken:    s.DiscordBotToken,
-		Timeout:     s.DiscordTimeout,
-		Invalid:     s.DiscordInvalid,
-		Log:         a.component("auth"),
-	})
-	if err != nil {
-		return nil, err
+	var discord *auth.Discord
+	var members auth.Membership
+	var err error
+	if s.Auth == "discord" || s.Members == "bot-token" {
+		if discord, err = auth.NewDiscord(auth.DiscordOptions{
+			BaseURL:     s.DiscordURL,
+			Application: s.DiscordApplication,
+			BotToken:    s.DiscordBotToken,
+			Timeout:     s.DiscordTimeout,
+			Invalid:     s.DiscordInvalid,
+			Log:         a.component("auth"),
+		}); err != nil {
+			return nil, err
+		}
 	}
-	members := discord.ByBot()
-	if s.Members == "user-token" {
+	switch s.Members {
+	case "bot-token":
+		members = discord.ByBot()
+	case "user-token":
 		members = discord.ByUser()
 	}
-	return a.gate(discord, members)
+	if s.Auth == "discord" {
+		return a.gate(discord, members)
+	}
+	tokens, err := a.tokens()
+	if err != nil {
+		if discord != nil {
+			discord.Close()
+		}
+		return nil, err
+	}
+	return a.gate(tokens, members)
+}
+
+// tokens are those of a backend of one's own.
+func (a *App) tokens() (*auth.JWT, error) {
+	s := a.settings
+	options := auth.JWTOptions{
+		Secret: []byte(s.JWTSecret), KeySet: s.JWTKeys, Algorithms: s.JWTAlgorithms,
+		Audience: s.JWTAudience, Issuer: s.JWTIssuer, Leeway: s.JWTLeeway, UserClaim: s.JWTUser,
+		Timeout: s.DiscordTimeout, Log: a.component("auth"),
+	}
+	if s.Members == "token" {
+		options.GuildsClaim = s.JWTGuilds
+	}
+	return auth.NewJWT(options)
 }
 
 // gate remembers what identity and members answer, as the settings say.
@@ -44,7 +74,8 @@ func (a *App) gate(identity auth.Identity, members auth.Membership) (auth.Authen
 			Entries: s.AuthEntries, TTL: s.AuthTTL, Refused: s.AuthRefusedTTL, Absent: s.AuthAbsentTTL,
 			Stale: s.AuthStale, Disabled: !s.AuthCache,
 		},
-		Log: a.component("auth"),
+		LocalIdentity: s.Auth == "jwt",
+		Log:           a.component("auth"),
 	}
 	if s.AuthStale == 0 {
 		options.Cache.Stale = -1

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
@@ -69,6 +71,32 @@ func TestRefusals(t *testing.T) {
 			c.Joined(test.namespace)
 			c.Handshake(test.namespace)
 		})
+	}
+}
+
+func TestTokensOfAnotherBackend(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	s.Auth, s.Members, s.JWTSecret = "jwt", "token", strings.Repeat("s", 32)
+	a := started(t, s)
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": "1", "guilds": []string{"100"}, "exp": time.Now().Add(time.Hour).Unix(),
+	}).SignedString([]byte(s.JWTSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ guild, key, want string }{
+		{guild100, token, ""},
+		{"/guild/101", token, `{"message":"not a member of this guild"}`},
+		{guild100, token + "x", `{"message":"unauthorized"}`},
+	} {
+		c := edgetest.DialWebSocket(t, a.Addr())
+		c.Connect(test.guild, bearer(test.key))
+		if test.want == "" {
+			c.Joined(test.guild)
+		} else {
+			c.Want(edgetest.ConnectError, test.guild, test.want)
+		}
 	}
 }
 

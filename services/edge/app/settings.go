@@ -53,13 +53,21 @@ type Settings struct {
 
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
 
-	Auth               string        `default:"discord" enum:"discord,insecure-dev" group:"Authentication" help:"Who decides who may listen; insecure-dev believes everybody, on loopback only."`
-	Members            string        `name:"auth-members" default:"bot-token" enum:"bot-token,user-token" group:"Authentication" help:"Who says whether a user is in a guild: Discord, asked with the bot's token or with the user's own."`
+	Auth               string        `default:"discord" enum:"discord,jwt,insecure-dev" group:"Authentication" help:"Who says who a user is; jwt is a backend of one's own that signs tokens, insecure-dev believes everybody, on loopback only."`
+	Members            string        `name:"auth-members" default:"bot-token" enum:"bot-token,user-token,token" group:"Authentication" help:"Who says whether a user is in a guild: Discord, asked with the bot's token or with the user's own, or the JWT itself."`
 	DiscordURL         string        `default:"https://discord.com/api/v10" unit:"URL" group:"Authentication" help:"Discord's API."`
 	DiscordApplication uint64        `default:"0" unit:"id, 0 for any" group:"Authentication" help:"Application that users' tokens must be issued to; with one, the end of a token is known too."`
 	DiscordBotToken    string        `secret:"" group:"Authentication" help:"Token of the bot whose guilds these are."`
 	DiscordTimeout     time.Duration `default:"5s" group:"Authentication" help:"Time Discord has to answer."`
 	DiscordInvalid     int           `default:"1000" unit:"calls in 10 minutes" group:"Authentication" help:"Most calls that Discord may count as invalid (401, 403, 429), before unknown tokens are put off; at 10000 it bars the address."`
+	JWTSecret          string        `name:"jwt-secret" secret:"" unit:"text of 32 bytes or more" group:"Authentication" help:"Secret shared with the backend that signs tokens (HS256). Empty: jwt-keys are used."`
+	JWTKeys            string        `name:"jwt-keys" unit:"URL" group:"Authentication" help:"JSON Web Key Set of the backend that signs tokens."`
+	JWTAlgorithms      []string      `name:"jwt-algorithms" group:"Authentication" help:"Algorithms believed. Empty: HS256 with jwt-secret; RS256, ES256 and EdDSA with jwt-keys."`
+	JWTAudience        string        `name:"jwt-audience" unit:"name" group:"Authentication" help:"Audience (aud) that tokens must be for. Empty: any."`
+	JWTIssuer          string        `name:"jwt-issuer" unit:"name" group:"Authentication" help:"Issuer (iss) that tokens must be from. Empty: any."`
+	JWTLeeway          time.Duration `name:"jwt-leeway" default:"10s" group:"Authentication" help:"Difference allowed between the clocks."`
+	JWTUser            string        `name:"jwt-user" default:"sub" unit:"claim" group:"Authentication" help:"Claim that holds the user's Discord id."`
+	JWTGuilds          string        `name:"jwt-guilds" default:"guilds" unit:"claim" group:"Authentication" help:"Claim that lists the guilds the user may listen to, with auth-members token."`
 	AuthCache          bool          `default:"true" negatable:"" group:"Authentication" help:"Remember answers; without, every join asks."`
 	AuthShared         bool          `default:"true" negatable:"" group:"Authentication" help:"Keep answers in Redis too, sealed with cluster-key, where both are set."`
 	AuthEntries        int           `default:"1000" unit:"entries" group:"Authentication" help:"Users, and as many memberships, remembered."`
@@ -119,12 +127,28 @@ func (s *Settings) validateAuth() error {
 		if s.DiscordBotToken == "" && s.Members == "bot-token" {
 			return errors.New("discord-bot-token: needed with auth-members bot-token")
 		}
+		if s.Members == "token" {
+			return errors.New("auth-members: token needs auth jwt")
+		}
+	case "jwt":
+		if (s.JWTSecret == "") == (s.JWTKeys == "") {
+			return errors.New("jwt-secret, jwt-keys: one of them is needed with auth jwt")
+		}
+		if s.Members == "user-token" {
+			return errors.New("auth-members: user-token needs auth discord")
+		}
+		if s.DiscordBotToken == "" && s.Members == "bot-token" {
+			return errors.New("discord-bot-token: needed with auth-members bot-token")
+		}
+		if s.JWTLeeway < 0 {
+			return fmt.Errorf("jwt-leeway: %s, must not be negative", s.JWTLeeway)
+		}
 	case "insecure-dev":
 		if !isLoopback(s.Listen) {
 			return fmt.Errorf("auth: insecure-dev believes everybody, so listen must be on loopback, such as 127.0.0.1:8080, not %q", s.Listen)
 		}
 	default:
-		return fmt.Errorf("auth: %q, must be discord or insecure-dev", s.Auth)
+		return fmt.Errorf("auth: %q, must be discord, jwt or insecure-dev", s.Auth)
 	}
 	return nil
 }

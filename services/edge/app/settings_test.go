@@ -44,7 +44,14 @@ func TestImpossibleSettingsAreNamed(t *testing.T) {
 		"redis-url":         func(s *Settings) { s.Redis = "http://host" },
 		"listen":            func(s *Settings) { s.Listen = "127.0.0.1:99999" },
 		"admin":             func(s *Settings) { s.Admin = "127.0.0.1:99999" },
-		"discord":           func(s *Settings) { s.Auth, s.DiscordBotToken, s.DiscordURL = "discord", "x", "nowhere" },
+		"jwt-secret":        func(s *Settings) { s.Auth = "jwt" },
+		"jwt secret":        func(s *Settings) { s.Auth, s.Members, s.JWTSecret = "jwt", "token", "short" },
+		"jwt algorithm": func(s *Settings) {
+			s.Auth, s.Members, s.JWTSecret, s.JWTAlgorithms = "jwt", "token", strings.Repeat("a", 32), []string{"none"}
+		},
+		"auth-members": func(s *Settings) { s.Auth, s.Members = "discord", "token" },
+		"auth-stale":   func(s *Settings) { s.AuthStale = -1 },
+		"discord":      func(s *Settings) { s.Auth, s.DiscordBotToken, s.DiscordURL = "discord", "x", "nowhere" },
 	} {
 		s := local(t)
 		change(&s)

@@ -72,7 +72,7 @@ func NewDiscord(options DiscordOptions) (*Discord, error) {
 	}, nil
 }
 
-// Close releases connections and what is remembered; no call may be under way or follow.
+// Close releases connections and what is remembered; no call may be under way or follow, but for Close.
 func (d *Discord) Close() {
 	d.limits.close()
 	d.client.CloseIdleConnections()

@@ -52,7 +52,14 @@ func (l *lane) read(header http.Header, now time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.left, l.reset = left, now.Add(time.Duration(after*float64(time.Second)))
+	reset := now.Add(time.Duration(after * float64(time.Second)))
+	if now.Before(l.reset) { // answers may overtake each other: the least is the last
+		left = min(left, l.left)
+		if reset.Before(l.reset) {
+			reset = l.reset
+		}
+	}
+	l.left, l.reset = left, reset
 }
 
 // enter waits for the bucket's turn, at most patience. leave must follow. The error is an *Unavailable or

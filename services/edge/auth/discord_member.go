@@ -24,9 +24,6 @@ func (d *Discord) ByUser() Membership { return byUser{d} }
 
 type byBot struct{ *Discord }
 
-// Close does nothing: the Discord is closed as the Identity that it is, or by who made it.
-func (byBot) Close() {}
-
 func (d byBot) Member(ctx context.Context, guildID uint64, user User, _ Credential) error {
 	path := "/guilds/" + strconv.FormatUint(guildID, 10) + "/members/" + strconv.FormatUint(user.ID, 10)
 	asBot := Credential{header: "Bot " + d.options.BotToken}
@@ -47,9 +44,6 @@ func (d byBot) Member(ctx context.Context, guildID uint64, user User, _ Credenti
 }
 
 type byUser struct{ *Discord }
-
-// Close does nothing: as byBot's.
-func (byUser) Close() {}
 
 func (d byUser) Member(ctx context.Context, guildID uint64, _ User, credential Credential) error {
 	path := "/users/@me/guilds/" + strconv.FormatUint(guildID, 10) + "/member"

@@ -14,7 +14,7 @@ type MemoryStats struct {
 	Refused int64 // answered no, of Asked
 	Failed  int64 // not answered, of Asked
 	Stale   int64 // answered from memory though not fresh, for upstream had failed
-	Entries int   // remembered now
+	Entries int   // remembered now, yes and no
 }
 
 // Stats is a snapshot; it may be called at any time.
@@ -24,6 +24,6 @@ func (m *memory[K, V]) stats() MemoryStats {
 	c := &m.counts
 	return MemoryStats{
 		Hits: c.hits.Load(), Misses: c.misses.Load(), Shared: c.shared.Load(), Asked: c.asked.Load(),
-		Refused: c.refused.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(), Entries: m.cache.EstimatedSize(),
+		Refused: c.refused.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(), Entries: m.known.EstimatedSize() + m.refused.EstimatedSize(),
 	}
 }
