@@ -35,11 +35,12 @@ check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code
 .PHONY: test-go
 test-go: $(node_packages) build ## Go tests of all modules, with the race detector
 	@.ci/need redis-server
-	go test -race -shuffle=on $$(go list work | grep -v -e /test/e2e -e /test/chaos)
+	go test -race -shuffle=on $$(go list work | grep -v -e /test/clients -e /test/e2e -e /test/chaos)
 
 .PHONY: e2e
 e2e: $(node_packages) build bin/nats-server ## official clients and a browser against the built programs, and faults
 	@.ci/need redis-server chromium
+	go test -count=1 -shuffle=on ./test/clients # alone: its servers have half a second's patience
 	go test -count=1 -shuffle=on ./test/e2e/... ./test/chaos/...
 
 .PHONY: chaos
@@ -66,7 +67,7 @@ bin/nats-server: test/go.mod
 	cd test && $(go_build) -o ../$@ github.com/nats-io/nats-server/v2
 
 .PHONY: conformance-server
-conformance-server: build ## run the peer for the official client suites; SUITE and PORT say which and where
+conformance-server: build ## run the peer for an official client suite, such as SUITE=sio-client
 	bin/conformance-server
 
 .PHONY: proto
