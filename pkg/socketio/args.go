@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Raw is a JSON value that is sent byte for byte. So is a json.RawMessage.
@@ -29,6 +30,24 @@ func (a Arg) Bytes() ([]byte, bool) { return a.binary, a.binary != nil }
 
 // Decode stores the value in v, as json.Unmarshal does.
 func (a Arg) Decode(v any) error { return json.Unmarshal(a.json, v) }
+
+// eventName reads the first argument of an event: a text, or a number as it is written.
+func (a Arg) eventName() (name string, err error) {
+	switch first := a.json[0]; {
+	case first == '-' || first >= '0' && first <= '9':
+		return string(a.json), nil
+	case first != '"':
+		return "", errInvalidPayload
+	case bytes.IndexByte(a.json, '\\') < 0 && utf8.Valid(a.json):
+		name = string(a.json[1 : len(a.json)-1])
+	default:
+		err = a.Decode(&name)
+	}
+	if err != nil || reserved[name] {
+		return "", errInvalidPayload
+	}
+	return name, nil
+}
 
 // placeholder stands where an attachment was (§ Packet encoding).
 type placeholder struct {

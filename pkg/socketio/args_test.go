@@ -11,10 +11,11 @@ import (
 // through encodes an event and decodes it as a client's.
 func through(t *testing.T, args ...any) (text string, back Args) {
 	t.Helper()
-	messages, err := encode(typeEvent, "/", nil, append([]any{"e"}, args...))
+	b, err := newBody(append([]any{"e"}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
+	messages := encode(typeEvent, "/", nil, b)
 	p, err := decode(messages[0].Data)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +29,7 @@ func through(t *testing.T, args ...any) (text string, back Args) {
 		}
 		p.attachments = append(p.attachments, m.Data)
 	}
-	if back, err = p.list(); err != nil {
+	if back, err = p.list(nil); err != nil {
 		t.Fatal(err)
 	}
 	return string(messages[0].Data), back[1:]
@@ -68,7 +69,7 @@ func TestPlaceholderAbuse(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.attachments = [][]byte{{1}}
-		if _, err := p.list(); err == nil {
+		if _, err := p.list(nil); err == nil {
 			t.Errorf("%s was accepted", placeholder)
 		}
 	}
@@ -79,7 +80,7 @@ func TestPlaceholderWithoutAttachmentsIsPlainData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args, err := p.list()
+	args, err := p.list(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,15 +130,68 @@ func TestNewPacketErrors(t *testing.T) {
 
 // A hostile text of nested lists must not cost its size times its depth.
 func TestDeepPlaceholderIsRefused(t *testing.T) {
-	const depth = 5000
-	var b bytes.Buffer
-	b.WriteString(`51-["e",` + strings.Repeat("[", depth) + `{"_placeholder":true,"num":0}` + strings.Repeat("]", depth) + `]`)
-	p, err := decode(b.Bytes())
+	p, err := decode([]byte(`51-["e",` + nested(maxPlaceholderDepth+1, `{"_placeholder":true,"num":0}`) + `]`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.attachments = [][]byte{{1}}
-	if _, err := p.list(); err == nil {
+	if _, err := p.list(nil); err == nil {
 		t.Error("accepted")
 	}
+}
+
+func nested(depth int, inside string) string {
+	return strings.Repeat("[", depth) + inside + strings.Repeat("]", depth)
+}
+
+func TestDeepJSONIsRefused(t *testing.T) {
+	for text, ok := range map[string]bool{
+		`2["e",` + nested(maxDepth-1, "1") + `]`:                                                 true,
+		`2["e",` + nested(maxDepth, "1") + `]`:                                                   false,
+		`2["e",` + nested(100_000, "1") + `]`:                                                    false,
+		`2["e"` + strings.Repeat(`,{"a":["]"]}`, maxDepth) + `]`:                                 true,
+		`2["e","` + strings.Repeat(`[\"\\`, maxDepth) + `"]`:                                     true,
+		`0{"a":` + strings.Repeat(`{"a":`, maxDepth) + `1` + strings.Repeat(`}`, maxDepth) + `}`: false,
+	} {
+		if _, err := decode([]byte(text)); (err == nil) != ok {
+			t.Errorf("%.40s… (%d bytes): %v", text, len(text), err)
+		}
+	}
+}
+
+func TestEventNames(t *testing.T) {
+	for first, want := range map[string]string{
+		`"plain"`: "plain", `"[x"`: "[x", `"{"`: "{", `""`: "", `"\u00e9\n"`: "é\n", `"é"`: "é", `1`: "1", `-1.5e3`: "-1.5e3",
+		`true`: "refused", `null`: "refused", `[]`: "refused", `{}`: "refused", `"conn\u0065ct"`: "refused",
+	} {
+		name, err := Arg{json: json.RawMessage(first)}.eventName()
+		if err != nil {
+			name = "refused"
+		}
+		if name != want {
+			t.Errorf("%s is %q, want %q", first, name, want)
+		}
+	}
+}
+
+// Splitting a list by hand agrees with the standard decoder.
+func FuzzList(f *testing.F) {
+	f.Add(`[]`)
+	f.Add(` [ "a\"]," , {"b":[1,2,"}"]} ,[[],{}], null ] `)
+	f.Fuzz(func(t *testing.T, text string) {
+		var want []json.RawMessage
+		if json.Unmarshal([]byte(text), &want) != nil || want == nil {
+			return
+		}
+		p := decoded{data: bytes.TrimSpace([]byte(text))}
+		got, err := p.list(nil)
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("%s: %d elements, want %d: %v", text, len(got), len(want), err)
+		}
+		for i := range got {
+			if string(got[i].json) != string(want[i]) {
+				t.Errorf("%s: element %d is %s, want %s", text, i, got[i].json, want[i])
+			}
+		}
+	})
 }

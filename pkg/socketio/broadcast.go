@@ -33,12 +33,12 @@ func (b Broadcast) deliver(packets []*Packet) (watchers []*Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	watchers = b.watchers()
-	r := run{nsp: n.name, packets: packets, uncompressed: b.uncompressed}
+	r := run{packets: packets, uncompressed: b.uncompressed}
 	if b.volatile {
 		b.each(func(s *Socket) { s.write(r.frame(s), true) })
 		return watchers
 	}
-	r.packets = n.history.record(n.name, b.rooms, b.except, packets)
+	r.packets = n.history.record(b.rooms, b.except, packets)
 	newest := n.history.newest()
 	if b.atMost() <= fewSockets {
 		b.each(func(s *Socket) {
@@ -49,7 +49,7 @@ func (b Broadcast) deliver(packets []*Packet) (watchers []*Socket) {
 	}
 	b.each(func(s *Socket) {
 		s.sent = newest
-		if s.conn.session.Post(r.frame(s)) {
+		if f := r.frame(s); f != nil && s.conn.session.Post(f) {
 			n.owed = append(n.owed, s.conn.session)
 		}
 	})

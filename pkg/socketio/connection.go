@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 type connection struct {
 	server  *Server
 	session *engineio.Session
+	format  format
 	partial *decoded // a binary packet whose attachments are on their way; used by the reader only
 
 	mu      sync.Mutex
@@ -25,7 +25,7 @@ type connection struct {
 }
 
 func (s *Server) open(session *engineio.Session) engineio.Receiver {
-	c := &connection{server: s, session: session}
+	c := &connection{server: s, session: session, format: formatOf(session.Request())}
 	c.timeout = time.AfterFunc(s.opts.ConnectTimeout, session.Close)
 	return c
 }
@@ -40,26 +40,12 @@ func (c *connection) ReceiveMessage(m engineio.Message) {
 var errViolation = errors.New("socketio: protocol violation")
 
 func (c *connection) receive(m engineio.Message) error {
-	if m.Binary != (c.partial != nil) {
-		return errViolation
-	}
-	p := c.partial
-	if m.Binary {
-		p.attachments = append(p.attachments, bytes.Clone(m.Data))
-		p.missing--
-	} else {
-		var err error
-		if p, err = decode(m.Data); err != nil {
-			return err
-		}
-	}
-	c.partial = nil
-	if p.missing > 0 {
-		c.partial = p
-		return nil
+	p, complete, err := c.decode(m)
+	if err != nil || !complete {
+		return err
 	}
 	if p.kind == typeConnect {
-		return c.connect(p)
+		return c.connect(&p)
 	}
 	c.mu.Lock()
 	s := c.in(p.nsp)
@@ -75,9 +61,9 @@ func (c *connection) receive(m engineio.Message) error {
 	}
 	switch p.kind {
 	case typeEvent, typeBinaryEvent:
-		return c.event(s, p)
+		return c.event(s, &p)
 	case typeAck, typeBinaryAck:
-		return c.acknowledged(s, p)
+		return c.acknowledged(s, &p)
 	case typeDisconnect:
 		c.forget(s)
 		s.end(reasonClientDisconnect)
@@ -86,22 +72,45 @@ func (c *connection) receive(m engineio.Message) error {
 	return errViolation
 }
 
+// decode takes a message and returns its packet; incomplete where attachments are still to come.
+func (c *connection) decode(m engineio.Message) (p decoded, complete bool, err error) {
+	switch {
+	case c.format == formatMessagePack && m.Binary:
+		p, err = decodeMessagePack(m.Data)
+		return p, true, err
+	case c.format == formatMessagePack, m.Binary != (c.partial != nil):
+		return p, false, errViolation
+	case m.Binary:
+		p, c.partial = *c.partial, nil
+		p.attachments = append(p.attachments, bytes.Clone(m.Data))
+		p.missing--
+	default:
+		if p, err = decode(m.Data); err != nil {
+			return p, false, err
+		}
+	}
+	if p.missing > 0 {
+		partial := p
+		c.partial = &partial
+		return p, false, nil
+	}
+	return p, true, nil
+}
+
 func (c *connection) event(s *Socket, p *decoded) error {
-	args, err := p.list()
+	if p.data == nil {
+		return nil // an event without a name: nobody listens to it
+	}
+	e := &Event{Socket: s, id: p.id, hasID: p.hasID}
+	args, err := p.list(e.few[:0])
 	if err != nil {
 		return err
 	}
-	e := &Event{Socket: s, id: p.id, hasID: p.hasID}
 	if len(args) == 0 {
 		return errInvalidPayload
 	}
-	if args[0].json[0] == '"' {
-		err = args[0].Decode(&e.Name)
-	} else {
-		e.Name = string(args[0].json)
-	}
-	if err != nil || reserved[e.Name] || e.Name[:min(1, len(e.Name))] == "[" || strings.HasPrefix(e.Name, "{") {
-		return errInvalidPayload
+	if e.Name, err = args[0].eventName(); err != nil {
+		return err
 	}
 	e.Args = args[1:]
 	ok := c.server.guard(func() { s.handle(e) })
@@ -115,7 +124,7 @@ func (c *connection) acknowledged(s *Socket, p *decoded) error {
 	if !p.hasID {
 		return nil
 	}
-	args, err := p.list()
+	args, err := p.list(nil)
 	if err != nil {
 		return err
 	}
@@ -168,7 +177,7 @@ func (c *connection) takeAll() []*Socket {
 // disconnectAll says goodbye in each namespace and closes the connection.
 func (c *connection) disconnectAll() {
 	for _, s := range c.takeAll() {
-		s.send(plain(typeDisconnect, s.nsp.name, nil), false)
+		s.send(c.format.plain(typeDisconnect, s.nsp.name, nil), false)
 		s.end(reasonServerDisconnect)
 	}
 	c.session.Close()

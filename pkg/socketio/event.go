@@ -8,96 +8,116 @@ import (
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
-// Packet is an event that is encoded once for each namespace it is sent in.
+// Packet is an event that is encoded once for each way in which it travels to the sockets of a
+// namespace.
 type Packet struct {
 	event    string
-	args     []any
+	args     []any // for outgoing listeners
+	body     body
 	conflate string
 	offset   string // see WithOffset
 
 	mu     sync.Mutex
 	nsp    string
-	cached [2]*engineio.Frame // for sockets without a pid, and with one
+	cached frames
+}
+
+// frames are a packet's or a run's, by format, for sockets without a pid and with one.
+type frames [formats][2]*engineio.Frame
+
+// of returns the place of the frame for a socket.
+func (f *frames) of(s *Socket) **engineio.Frame {
+	if s.pid != "" {
+		return &f[s.conn.format][1]
+	}
+	return &f[s.conn.format][0]
 }
 
 // NewPacket prepares an event. Arguments are Go values for JSON (without HTML escapes), Raw or
 // json.RawMessage for bytes as they are, and []byte for attachments, 10 at most. A reserved name or
-// a value without JSON form is an error.
+// a value without JSON form is an error. Raw text is not checked: clients refuse the packet, and the
+// whole connection with it, where it is no JSON.
 func NewPacket(event string, args ...any) (*Packet, error) {
 	if reserved[event] {
 		return nil, fmt.Errorf("socketio: the event name %q is reserved", event)
 	}
-	p := &Packet{event: event, args: append([]any{event}, args...)}
-	_, err := p.frame("/", false)
-	return p, err
+	b, err := newBody(append([]any{event}, args...))
+	if err != nil {
+		return nil, err
+	}
+	return &Packet{event: event, args: args, body: b}, nil
 }
 
 // Conflate marks the packet: while one waits for a slow socket, a newer one with the same key
 // replaces it. It returns p and must be called before p is sent.
 func (p *Packet) Conflate(key string) *Packet {
 	p.conflate = key
-	clear(p.cached[:])
 	return p
 }
 
-// frame encodes the packet for a namespace, for sockets that can come back or for those that cannot;
-// those of the last namespace are kept.
-func (p *Packet) frame(nsp string, resumable bool) (*engineio.Frame, error) {
+// frame encodes the packet for a socket and those like it in its namespace; the frames of the last
+// namespace are kept.
+func (p *Packet) frame(s *Socket) (*engineio.Frame, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.nsp != nsp {
-		p.nsp = nsp
-		clear(p.cached[:])
+	if p.nsp != s.nsp.name {
+		p.nsp, p.cached = s.nsp.name, frames{}
 	}
-	if f := p.cached[index(resumable)]; f != nil {
-		return f, nil
+	cached := p.cached.of(s)
+	if *cached != nil {
+		return *cached, nil
 	}
-	messages, err := encode(typeEvent, nsp, nil, p.args)
+	b := p.body
+	if s.pid != "" {
+		b.json = appendOffset(b.json, p.offset)
+	}
+	f, err := s.conn.format.frame(typeEvent, p.nsp, nil, b)
 	if err != nil {
 		return nil, err
 	}
-	if resumable {
-		messages[0].Data = appendOffset(messages[0].Data, p.offset)
-	}
-	f := engineio.NewFrame(messages...).Conflate(p.conflate)
-	p.cached[index(resumable)] = f
+	*cached = f.Conflate(p.conflate)
 	return f, nil
 }
 
-func index(resumable bool) int {
-	if resumable {
-		return 1
+// size is what the packet has in bytes, on whichever way.
+func (p *Packet) size() (n int) {
+	n = len(p.body.json) + len(p.offset)
+	for _, a := range p.body.attachments {
+		n += len(a)
 	}
-	return 0
+	return n
 }
 
 // run is packets that are sent as one unit, joined when the first socket needs it.
 type run struct {
-	nsp     string
 	packets []*Packet
-	joined  [2]*engineio.Frame
+	joined  frames
 
 	uncompressed bool
 }
 
-// frame returns the run for a socket; NewPacket has shown that the packets can be encoded.
+// frame returns the run for a socket; nil where nothing of it can be encoded.
 func (r *run) frame(s *Socket) *engineio.Frame {
-	resumable := s.pid != ""
-	if f := r.joined[index(resumable)]; f != nil {
-		return f
-	}
-	frames := make([]*engineio.Frame, 0, len(r.packets))
-	for _, p := range r.packets {
-		if f, err := p.frame(r.nsp, resumable); err == nil {
+	joined := r.joined.of(s)
+	if *joined == nil {
+		frames := make([]*engineio.Frame, 0, len(r.packets))
+		for _, p := range r.packets {
+			f, err := p.frame(s)
+			if err != nil { // raw text that is no JSON
+				s.nsp.server.report(err)
+				continue
+			}
 			frames = append(frames, f)
 		}
+		if len(frames) == 0 {
+			return nil
+		}
+		*joined = engineio.JoinFrames(frames...)
+		if r.uncompressed {
+			*joined = (*joined).Uncompressed()
+		}
 	}
-	f := engineio.JoinFrames(frames...)
-	if r.uncompressed {
-		f = f.Uncompressed()
-	}
-	r.joined[index(resumable)] = f
-	return f
+	return *joined
 }
 
 // Event is what a client emitted.
@@ -109,6 +129,7 @@ type Event struct {
 	id    uint64
 	hasID bool
 	acked atomic.Bool
+	few   [3]Arg // Args, where they are few
 }
 
 // WantsAck tells whether the client waits for an acknowledgement.
@@ -123,10 +144,14 @@ func (e *Event) Ack(args ...any) error {
 	if args == nil {
 		args = []any{}
 	}
-	messages, err := encode(typeAck, e.Socket.nsp.name, &e.id, args)
+	b, err := newBody(args)
+	if err != nil {
+		return err
+	}
+	f, err := e.Socket.conn.format.frame(typeAck, e.Socket.nsp.name, &e.id, b)
 	if err != nil || !e.acked.CompareAndSwap(false, true) {
 		return err
 	}
-	e.Socket.send(engineio.NewFrame(messages...), false)
+	e.Socket.send(f, false)
 	return nil
 }

@@ -41,7 +41,7 @@ func (h *history) newest() uint64 {
 }
 
 // record keeps packets for those who are away and returns them with their offsets.
-func (h *history) record(nsp string, rooms, except []string, packets []*Packet) []*Packet {
+func (h *history) record(rooms, except []string, packets []*Packet) []*Packet {
 	if h == nil {
 		return packets
 	}
@@ -49,14 +49,10 @@ func (h *history) record(nsp string, rooms, except []string, packets []*Packet) 
 	placed := make([]*Packet, 0, len(packets))
 	for _, p := range packets {
 		p = p.at(h.name + "." + strconv.FormatUint(h.last+1, 36))
-		f, err := p.frame(nsp, true)
-		if err != nil {
-			continue // NewPacket has shown that it can be encoded
-		}
 		h.last++
 		placed = append(placed, p)
-		h.kept = append(h.kept, past{at: now, rooms: rooms, except: except, packet: p, size: f.Size()})
-		h.bytes += f.Size()
+		h.kept = append(h.kept, past{at: now, rooms: rooms, except: except, packet: p, size: p.size()})
+		h.bytes += p.size()
 	}
 	h.trim(now)
 	return placed
@@ -67,7 +63,7 @@ func (n *Namespace) record(s *Socket, packets []*Packet) []*Packet {
 	if n.history == nil || n.sockets[s.id] != s {
 		return packets
 	}
-	packets = n.history.record(n.name, []string{s.id}, nil, packets)
+	packets = n.history.record([]string{s.id}, nil, packets)
 	s.sent = n.history.newest()
 	return packets
 }

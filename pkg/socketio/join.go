@@ -20,7 +20,7 @@ func (c *connection) connect(p *decoded) error {
 	nsp := c.server.enter(name, auth)
 	if nsp == nil {
 		c.server.counters.notFound.Add(1)
-		c.session.Send(plain(typeConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
+		c.session.Send(c.format.plain(typeConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
 		return nil
 	}
 	s := c.newSocket(nsp, auth)
@@ -58,7 +58,7 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 	if err := c.ask(s); err != nil {
 		c.server.counters.notAllowed.Add(1)
 		if s.alive() {
-			c.session.Send(plain(typeConnectError, s.nsp.name, connectErrorData(err)))
+			c.session.Send(c.format.plain(typeConnectError, s.nsp.name, connectErrorData(err)))
 		}
 		c.forget(s)
 		s.end("")
@@ -156,7 +156,7 @@ func connected(s *Socket) *engineio.Frame {
 		SID string `json:"sid"`
 		PID string `json:"pid,omitempty"`
 	}{s.id, s.pid})
-	return plain(typeConnect, s.nsp.name, answer)
+	return s.conn.format.plain(typeConnect, s.nsp.name, answer)
 }
 
 func connectErrorData(err error) []byte {

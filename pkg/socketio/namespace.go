@@ -117,9 +117,9 @@ func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*So
 		if !ok {
 			return false
 		}
-		if len(packets) > 0 {
-			r := run{nsp: n.name, packets: packets}
-			frames = append(frames, r.frame(s))
+		r := run{packets: packets}
+		if f := r.frame(s); f != nil {
+			frames = append(frames, f)
 		}
 	}
 	s.joined = true

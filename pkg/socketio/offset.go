@@ -11,7 +11,6 @@ import (
 // called before p is sent. An empty offset means none. A MemoryRecovery replaces it with its own.
 func (p *Packet) WithOffset(offset string) *Packet {
 	p.offset = offset
-	clear(p.cached[:])
 	return p
 }
 
@@ -35,5 +34,5 @@ func appendOffset(text []byte, offset string) []byte {
 
 // at returns a copy with an offset.
 func (p *Packet) at(offset string) *Packet {
-	return &Packet{event: p.event, args: p.args, conflate: p.conflate, offset: offset}
+	return &Packet{event: p.event, args: p.args, body: p.body, conflate: p.conflate, offset: offset}
 }

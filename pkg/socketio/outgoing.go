@@ -70,7 +70,7 @@ func (b Broadcast) watchers() (all []*Socket) {
 
 func (s *Socket) tellAllOutgoing(packets []*Packet) {
 	for _, p := range packets {
-		s.tellOutgoing(p.event, p.args[1:])
+		s.tellOutgoing(p.event, p.args)
 	}
 }
 

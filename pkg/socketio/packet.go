@@ -29,7 +29,10 @@ const maxAttachments = 10
 // reserved names are refused both ways.
 var reserved = map[string]bool{"connect": true, "connect_error": true, "disconnect": true, "disconnecting": true, "newListener": true, "removeListener": true}
 
-var errInvalidPayload = errors.New("socketio: invalid payload")
+var (
+	errInvalidPayload     = errors.New("socketio: invalid payload")
+	errTooManyAttachments = errors.New("socketio: too many attachments")
+)
 
 // decoded is a packet as it came; data is the raw JSON, nil where there was none.
 type decoded struct {
@@ -42,22 +45,26 @@ type decoded struct {
 	missing     int // attachments still to come
 }
 
-// decode reads the text of a packet (§ Packet encoding) as socket.io-parser does. It copies what it
-// keeps of text.
-func decode(text []byte) (*decoded, error) {
-	if len(text) == 0 || text[0] < '0' || text[0] > '6' {
-		return nil, errors.New("socketio: unknown packet type")
+// decode reads the text of a packet (§ Packet encoding) as socket.io-parser does: an empty text is a
+// CONNECT, and an event may lack its data. It copies what it keeps of text.
+func decode(text []byte) (decoded, error) {
+	p := decoded{nsp: "/"}
+	if len(text) == 0 {
+		return p, nil
 	}
-	p := &decoded{kind: packetType(text[0] - '0'), nsp: "/"}
+	if text[0] < '0' || text[0] > '6' {
+		return p, errors.New("socketio: unknown packet type")
+	}
+	p.kind = packetType(text[0] - '0')
 	rest := text[1:]
 	if p.kind == typeBinaryEvent || p.kind == typeBinaryAck {
 		count, after, ok := bytes.Cut(rest, []byte{'-'})
 		n, err := strconv.Atoi(string(count))
 		if !ok || err != nil || n < 1 {
-			return nil, errors.New("socketio: illegal attachments")
+			return p, errors.New("socketio: illegal attachments")
 		}
 		if n > maxAttachments {
-			return nil, errors.New("socketio: too many attachments")
+			return p, errTooManyAttachments
 		}
 		p.missing, rest = n, after
 	}
@@ -72,13 +79,13 @@ func decode(text []byte) (*decoded, error) {
 	if id := bytes.TrimSpace(rest[:digits]); len(id) > 0 {
 		n, err := strconv.ParseUint(string(id), 10, 53)
 		if err != nil {
-			return nil, errInvalidPayload
+			return p, errInvalidPayload
 		}
 		p.id, p.hasID, rest = n, true, rest[digits:]
 	}
 	if len(rest) > 0 {
-		if !json.Valid(rest) {
-			return nil, errInvalidPayload
+		if !json.Valid(rest) || tooDeep(rest) {
+			return p, errInvalidPayload
 		}
 		p.data = bytes.Clone(bytes.TrimSpace(rest))
 	}
@@ -87,20 +94,17 @@ func decode(text []byte) (*decoded, error) {
 
 // check refuses data that does not fit the type.
 func (p *decoded) check() error {
-	first := byte(0)
-	if len(p.data) > 0 {
-		first = p.data[0]
+	if p.data == nil {
+		return nil
 	}
-	ok := true
+	first, ok := p.data[0], false
 	switch p.kind {
 	case typeConnect:
-		ok = first == 0 || first == '{'
-	case typeDisconnect:
-		ok = first == 0
+		ok = first == '{'
 	case typeEvent, typeBinaryEvent, typeAck, typeBinaryAck:
 		ok = first == '['
 	case typeConnectError:
-		ok = first == 0 || first == '{' || first == '"'
+		ok = first == '{' || first == '"'
 	}
 	if !ok {
 		return errInvalidPayload
@@ -108,63 +112,62 @@ func (p *decoded) check() error {
 	return nil
 }
 
-// list splits the data of an event or acknowledgement into its arguments.
-func (p *decoded) list() (Args, error) {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(p.data, &raw); err != nil {
-		return nil, errInvalidPayload
+// list splits the data of an event or acknowledgement into its arguments, and appends them.
+func (p *decoded) list(args Args) (Args, error) {
+	if p.data == nil {
+		return args, nil
 	}
-	args := make(Args, len(raw))
-	for i, r := range raw {
-		args[i] = Arg{json: r}
+	for run := bytes.TrimSpace(p.data[1 : len(p.data)-1]); len(run) > 0; {
+		var a Arg
+		a.json, run = cutValue(run)
 		if len(p.attachments) > 0 {
-			if err := args[i].attach(p.attachments); err != nil {
+			if err := a.attach(p.attachments); err != nil {
 				return nil, err
 			}
 		}
+		args = append(args, a)
 	}
 	return args, nil
 }
 
-// encode makes the messages of a packet: its text, and its attachments.
-func encode(kind packetType, nsp string, id *uint64, args []any) ([]engineio.Message, error) {
+// body is the data of a packet: JSON, nil for none, with placeholders for its attachments.
+type body struct {
+	json        []byte
+	attachments [][]byte
+}
+
+// newBody makes the data of an event or acknowledgement.
+func newBody(args []any) (body, error) {
 	var e encoder
-	var data []byte
-	var err error
-	if args != nil {
-		if data, err = e.appendList(nil, args); err != nil {
-			return nil, err
-		}
+	data, err := e.appendList(nil, args)
+	switch {
+	case err != nil:
+		return body{}, err
+	case len(e.attachments) > maxAttachments:
+		return body{}, fmt.Errorf("socketio: %d attachments, at most %d", len(e.attachments), maxAttachments)
 	}
-	if n := len(e.attachments); n > maxAttachments {
-		return nil, fmt.Errorf("socketio: %d attachments, at most %d", n, maxAttachments)
-	} else if n > 0 {
+	return body{data, e.attachments}, nil
+}
+
+// encode makes the messages of a packet: its text, and its attachments.
+func encode(kind packetType, nsp string, id *uint64, b body) []engineio.Message {
+	if len(b.attachments) > 0 {
 		kind += typeBinaryEvent - typeEvent
 	}
-	text := make([]byte, 0, len(data)+len(nsp)+16)
+	text := make([]byte, 0, len(b.json)+len(nsp)+24)
 	text = append(text, '0'+byte(kind))
-	if len(e.attachments) > 0 {
-		text = append(strconv.AppendInt(text, int64(len(e.attachments)), 10), '-')
+	if len(b.attachments) > 0 {
+		text = append(strconv.AppendInt(text, int64(len(b.attachments)), 10), '-')
 	}
-	text = appendHead(text, nsp)
+	if nsp != "/" {
+		text = append(append(text, nsp...), ',')
+	}
 	if id != nil {
 		text = strconv.AppendUint(text, *id, 10)
 	}
-	messages := []engineio.Message{{Data: append(text, data...)}}
-	for _, a := range e.attachments {
+	messages := append(make([]engineio.Message, 0, 1+len(b.attachments)), engineio.Message{Data: append(text, b.json...)})
+	for _, a := range b.attachments {
 		messages = append(messages, engineio.Message{Binary: true, Data: a})
 	}
-	return messages, nil
-}
-
-func appendHead(text []byte, nsp string) []byte {
-	if nsp == "/" {
-		return text
-	}
-	return append(append(text, nsp...), ',')
-}
-
-// plain makes the frame of a packet whose data is already JSON.
-func plain(kind packetType, nsp string, data []byte) *engineio.Frame {
-	return engineio.NewFrame(engineio.Message{Data: append(appendHead([]byte{'0' + byte(kind)}, nsp), data...)})
+	return messages
 }

@@ -8,25 +8,18 @@ import (
 )
 
 // understand takes a text as far as a connection takes it: events to their names and arguments.
-func understand(text string) (*decoded, error) {
+func understand(text string) (decoded, error) {
 	p, err := decode([]byte(text))
 	if err != nil || p.missing > 0 {
 		return p, err
 	}
 	switch p.kind {
 	case typeEvent:
-		err = (&connection{server: &Server{}}).event(&Socket{}, p)
+		err = (&connection{server: &Server{}}).event(&Socket{}, &p)
 	case typeAck:
-		_, err = p.list()
+		_, err = p.list(nil)
 	}
 	return p, err
-}
-
-// stricter are texts that the reference parser takes and this package refuses: they have no meaning.
-var stricter = map[string]string{
-	``:         "an empty text is no CONNECT",
-	`2`:        "an event needs a name",
-	`2/n["a"]`: "the comma is missing, so it is an event without a name",
 }
 
 // testdata/parser-4.2.7.txt is what socket.io-parser 4.2.7 answered to each text.
@@ -48,9 +41,9 @@ func TestDecodeAgreesWithReference(t *testing.T) {
 		answer := strings.TrimSpace(line[in.InputOffset():])
 		t.Run(text, func(t *testing.T) {
 			p, err := understand(text)
-			if why, ok := stricter[text]; ok || strings.HasPrefix(answer, "THROWS") {
+			if strings.HasPrefix(answer, "THROWS") {
 				if err == nil {
-					t.Fatalf("accepted; want a refusal (%s%s)", answer, why)
+					t.Fatalf("accepted; the reference answers %s", answer)
 				}
 				return
 			}
@@ -122,11 +115,11 @@ func FuzzDecode(f *testing.F) {
 				p.attachments = append(p.attachments, []byte{1})
 			}
 			if p.missing > 0 {
-				_, _ = p.list()
+				_, _ = p.list(nil) // must not panic
 			}
 			return
 		}
-		args, err := p.list()
+		args, err := p.list(nil)
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
@@ -138,10 +131,13 @@ func FuzzDecode(f *testing.F) {
 		if p.hasID {
 			id = &p.id
 		}
-		messages, err := encode(p.kind, p.nsp, id, values)
-		if err != nil {
-			t.Fatalf("%q: %v", text, err)
+		b := body{json: p.data}
+		if p.data != nil {
+			if b, err = newBody(values); err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
 		}
+		messages := encode(p.kind, p.nsp, id, b)
 		again, err := decode(messages[0].Data)
 		if err != nil || again.kind != p.kind || again.nsp != p.nsp || again.hasID != p.hasID || again.id != p.id {
 			t.Fatalf("%q became %q: %+v, %v", text, messages[0].Data, again, err)

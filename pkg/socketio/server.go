@@ -108,10 +108,16 @@ func (s *Server) Lookup(name string) *Namespace {
 // guard runs a handler and says whether it returned; a panic is reported.
 func (s *Server) guard(f func()) (ok bool) {
 	defer func() {
-		if r := recover(); r != nil && s.opts.OnError != nil {
-			s.opts.OnError(fmt.Errorf("socketio: a handler panicked: %v", r))
+		if r := recover(); r != nil {
+			s.report(fmt.Errorf("socketio: a handler panicked: %v", r))
 		}
 	}()
 	f()
 	return true
+}
+
+func (s *Server) report(err error) {
+	if s.opts.OnError != nil {
+		s.opts.OnError(err)
+	}
 }

@@ -136,7 +136,7 @@ func (s *Socket) Send(packets ...*Packet) {
 }
 
 func (s *Socket) deliver(packets []*Packet) {
-	r := run{nsp: s.nsp.name, packets: packets}
+	r := run{packets: packets}
 	if s.conn.server.opts.Recovery != nil {
 		s.nsp.mu.Lock()
 		defer s.nsp.mu.Unlock()
@@ -182,12 +182,16 @@ func (s *Socket) ask(event string, args []any) (*question, error) {
 	}
 	s.acks[q.id] = q.answer
 	s.mu.Unlock()
-	messages, err := encode(typeEvent, s.nsp.name, &q.id, append([]any{event}, args...))
+	b, err := newBody(append([]any{event}, args...))
+	var f *engineio.Frame
+	if err == nil {
+		f, err = s.conn.format.frame(typeEvent, s.nsp.name, &q.id, b)
+	}
 	if err != nil {
 		q.forget()
 		return nil, err
 	}
-	s.send(engineio.NewFrame(messages...), false)
+	s.send(f, false)
 	s.tellOutgoing(event, args)
 	return q, nil
 }
@@ -222,10 +226,13 @@ func (s *Socket) send(f *engineio.Frame, volatile bool) {
 	}
 }
 
+// write writes a frame; nil is none.
 func (s *Socket) write(f *engineio.Frame, volatile bool) {
-	if volatile {
+	switch {
+	case f == nil:
+	case volatile:
 		s.conn.session.SendVolatile(f)
-	} else {
+	default:
 		s.conn.session.Send(f)
 	}
 }
@@ -263,7 +270,7 @@ func (s *Socket) Disconnect(closeTransport bool) {
 		s.conn.disconnectAll()
 		return
 	}
-	s.send(plain(typeDisconnect, s.nsp.name, nil), false)
+	s.send(s.conn.format.plain(typeDisconnect, s.nsp.name, nil), false)
 	s.conn.forget(s)
 	s.end(reasonServerDisconnect)
 }
