@@ -1,15 +1,10 @@
 package engineio
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 )
 
 // What the tests of answers expect was observed on the reference server (the npm package engine.io).
@@ -21,119 +16,6 @@ const (
 	badRequest       = `{"code":3,"message":"Bad request"}`
 	badVersion       = `{"code":5,"message":"Unsupported protocol version"}`
 )
-
-// site is an echo server on a real listener.
-type site struct {
-	*httptest.Server
-	waiting chan struct{} // one value for each poll that begins to wait
-	ended   chan Reason   // one value for each session's end
-}
-
-// echo is a Receiver that sends back what it gets.
-type echo struct {
-	session *Session
-	ended   chan<- Reason
-}
-
-func (e echo) ReceiveMessage(m Message) {
-	e.session.Send(NewFrame(Message{Binary: m.Binary, Data: bytes.Clone(m.Data)}))
-}
-
-func (e echo) ReceiveClose(reason Reason, _ error) { e.ended <- reason }
-
-// waitContext tells when somebody begins to wait for a request's end: a poll, once it is registered.
-type waitContext struct {
-	context.Context
-	waiting chan<- struct{}
-}
-
-func (c waitContext) Done() <-chan struct{} {
-	select {
-	case c.waiting <- struct{}{}:
-	default:
-	}
-	return c.Context.Done()
-}
-
-func newSite(t *testing.T, interval, timeout time.Duration) *site {
-	s := &site{waiting: make(chan struct{}, 16), ended: make(chan Reason, 16)}
-	opts := Options{Path: "/engine.io/", PingInterval: interval, PingTimeout: timeout, MaxPayload: 1e6, CORS: &CORS{Origins: []string{"*"}}}
-	engine := NewServer(opts, func(session *Session) Receiver { return echo{session, s.ended} })
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		engine.ServeHTTP(w, r.WithContext(waitContext{r.Context(), s.waiting}))
-	}))
-	s.Client().Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
-	t.Cleanup(func() {
-		if err := engine.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		s.Server.Close()
-	})
-	return s
-}
-
-// The sites of most tests: heartbeats that do not disturb, that come soon, and that run out soon.
-func quietSite(t *testing.T) *site     { return newSite(t, time.Minute, time.Minute) }
-func beatingSite(t *testing.T) *site   { return newSite(t, 300*time.Millisecond, time.Minute) }
-func impatientSite(t *testing.T) *site { return newSite(t, 300*time.Millisecond, 200*time.Millisecond) }
-
-// reply is an answer in short.
-type reply struct {
-	status int
-	body   string
-}
-
-func (s *site) do(t *testing.T, method, query, body string, header ...string) (*http.Response, reply) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/engine.io/?"+query, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	res, err := s.Client().Do(req)
-	if err != nil {
-		t.Error(err)
-		return &http.Response{Header: http.Header{}}, reply{}
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return res, reply{res.StatusCode, string(b)}
-}
-
-// expect does a request and compares its answer.
-func (s *site) expect(t *testing.T, method, query, body string, want reply, header ...string) {
-	t.Helper()
-	if _, got := s.do(t, method, query, body, header...); got != want {
-		t.Errorf("%s %s: %v, want %v", method, query, got, want)
-	}
-}
-
-// open starts a polling session and returns the query of its requests.
-func (s *site) open(t *testing.T) string {
-	t.Helper()
-	_, got := s.do(t, "GET", "EIO=4&transport=polling", "")
-	var data openData
-	if got.status != 200 || !strings.HasPrefix(got.body, "0") || json.Unmarshal([]byte(got.body[1:]), &data) != nil {
-		t.Fatalf("handshake: %v", got)
-	}
-	return "EIO=4&transport=polling&sid=" + data.SID
-}
-
-// poll sends a poll and returns once it waits; its answer comes on the channel.
-func (s *site) poll(t *testing.T, query string) <-chan reply {
-	answered := make(chan reply, 1)
-	go func() {
-		_, got := s.do(t, "GET", query, "")
-		answered <- got
-	}()
-	<-s.waiting
-	return answered
-}
 
 func TestRefusals(t *testing.T) {
 	s := quietSite(t)

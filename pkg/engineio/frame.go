@@ -125,7 +125,7 @@ func (f *Frame) webSocket() []byte {
 // deflatedWebSocket is webSocket with the messages of at least d.Threshold bytes compressed
 // (RFC 7692, without context takeover, so that the result serves every session).
 func (f *Frame) deflatedWebSocket(d *PerMessageDeflate) []byte {
-	if f.uncompressed || f.size < d.threshold() {
+	if f.uncompressed || f.size+1 < d.threshold() {
 		return f.webSocket()
 	}
 	f.deflated.once.Do(func() {
@@ -134,7 +134,7 @@ func (f *Frame) deflatedWebSocket(d *PerMessageDeflate) []byte {
 			out = append(out, part.deflatedWebSocket(d)...)
 		}
 		for _, m := range f.messages {
-			if len(m.Data)+1 < d.threshold() {
+			if m.webSocketSize() < d.threshold() {
 				out = appendWebSocketMessage(out, m)
 				continue
 			}

@@ -25,6 +25,15 @@ type Message struct {
 	Data   []byte
 }
 
+// webSocketSize is the number of bytes the message has on WebSocket, without its frame's header: text
+// has its type in front, bytes stand alone.
+func (m *Message) webSocketSize() int {
+	if m.Binary {
+		return len(m.Data)
+	}
+	return 1 + len(m.Data)
+}
+
 // Packet is one unit of the protocol. Only a message packet can be binary.
 type Packet struct {
 	Type   PacketType

@@ -192,3 +192,16 @@ func TestRawFrames(t *testing.T) {
 		})
 	}
 }
+
+// expectRefusedWebSocket asks for a WebSocket and wants the plain answer "400 text/html".
+func (s *site) expectRefusedWebSocket(t *testing.T, query string, header http.Header, want string) {
+	t.Helper()
+	_, res, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http")+"/engine.io/?"+query, header)
+	if !errors.Is(err, websocket.ErrBadHandshake) {
+		t.Fatalf("dial: %v", err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != 400 || res.Header.Get("Content-Type") != "text/html" || string(body) != want || !res.Close {
+		t.Errorf("%d %q %q, %v; want 400 text/html %q and the end of the connection", res.StatusCode, res.Header.Get("Content-Type"), body, err, want)
+	}
+}
