@@ -60,9 +60,18 @@ func newCompressor(coding string, level int) compressor {
 	return zlib.NewWriter(io.Discard)
 }
 
-// acceptedCoding picks gzip or deflate from an Accept-Encoding header; "" means neither is accepted.
+// acceptedCoding picks gzip or deflate from an Accept-Encoding header: what the client prefers, of
+// equals what it names first. "" means neither is accepted.
 func acceptedCoding(header string) string {
-	accepted := map[string]bool{}
+	var best string
+	var highest float64
+	named := map[string]bool{}
+	consider := func(coding string, q float64) {
+		if q > highest {
+			best, highest = coding, q
+		}
+	}
+	var others float64 // for what is not named
 	for item := range strings.SplitSeq(header, ",") {
 		name, params, _ := strings.Cut(item, ";")
 		q := 1.0
@@ -71,12 +80,18 @@ func acceptedCoding(header string) string {
 				q = parsed
 			}
 		}
-		accepted[strings.ToLower(strings.TrimSpace(name))] = q > 0
-	}
-	for _, coding := range []string{"gzip", "deflate"} {
-		if ok, named := accepted[coding]; ok || !named && accepted["*"] {
-			return coding
+		switch name = strings.ToLower(strings.TrimSpace(name)); name {
+		case "gzip", "deflate":
+			named[name] = true
+			consider(name, q)
+		case "*":
+			others = q
 		}
 	}
-	return ""
+	for _, coding := range []string{"gzip", "deflate"} {
+		if !named[coding] {
+			consider(coding, others)
+		}
+	}
+	return best
 }

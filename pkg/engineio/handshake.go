@@ -16,13 +16,13 @@ type openData struct {
 	MaxPayload   int64    `json:"maxPayload"`   // bytes
 }
 
-// newSession names a session and puts it into the table.
+// newSession names a session and puts it into the table, where requests find it after begin.
 func (s *Server) newSession(r *http.Request) (*Session, error) {
 	id, err := s.opts.GenerateID(r)
 	if err != nil {
 		return nil, err
 	}
-	session := &Session{server: s, id: id, request: newRequest(r), traffic: s.counters.share()}
+	session := &Session{server: s, id: id, request: newRequest(r, s.opts.RequestHeaders), traffic: s.counters.share()}
 	session.beat.slot = -1
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +32,7 @@ func (s *Server) newSession(r *http.Request) (*Session, error) {
 	case s.refusing:
 		return nil, errDraining
 	case s.sessions[id] != nil:
-		return nil, errors.New("engineio: the id is taken")
+		return nil, errIDTaken
 	case s.opts.MaxSessions > 0 && len(s.sessions) >= s.opts.MaxSessions:
 		return nil, errTooManySessions
 	}
@@ -40,18 +40,45 @@ func (s *Server) newSession(r *http.Request) (*Session, error) {
 	return session, nil
 }
 
-var errTooManySessions = errors.New("engineio: too many sessions")
+var (
+	errIDTaken         = errors.New("engineio: the id is taken")
+	errTooManySessions = errors.New("engineio: too many sessions")
+)
+
+// begin gives the session to its receiver, and lets requests find it. Where it has ended before, the
+// receiver hears of it now.
+func (s *Session) begin(receiver Receiver) {
+	s.mu.Lock()
+	s.receiver = receiver
+	ended := s.ended
+	s.mu.Unlock()
+	s.begun.Store(true)
+	if ended != nil {
+		s.server.wg.Go(func() { ended(receiver) }) // the request is counted still
+	}
+}
 
 // refuseSession answers a handshake for which newSession failed.
 func (s *Server) refuseSession(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errTooManySessions) || errors.Is(err, ErrServerClosed) || errors.Is(err, errDraining) {
-		s.counters.full.Add(1)
-		w.Header().Set("Retry-After", "5")
-		w.Header().Set("Connection", "close") // the next attempt may find another server
-		answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "Service Unavailable")
+		s.unavailable(w)
 		return
 	}
-	s.refuse(w, r, refusal(CodeBadRequest, "error", err))
+	s.refuse(w, r, refusal(CodeBadRequest, "name", "ID_GENERATION_ERROR", "error", err))
+}
+
+func (s *Server) unavailable(w http.ResponseWriter) {
+	s.counters.full.Add(1)
+	w.Header().Set("Retry-After", "5")
+	w.Header().Set("Connection", "close") // the next attempt may find another server
+	answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "Service Unavailable")
+}
+
+// refuseUpgrade answers where the handshake of the WebSocket itself failed.
+func (s *Server) refuseUpgrade(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, errHijacked) {
+		s.refuse(w, r, refusal(CodeBadRequest, "name", "TRANSPORT_HANDSHAKE_ERROR", "error", err))
+	}
 }
 
 // openPacket is the text of a session's first packet, without its type.
@@ -77,15 +104,13 @@ func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	if s.opts.Cookie != nil {
-		c := *s.opts.Cookie
-		c.Value = session.id
-		h.Add("Set-Cookie", c.String())
+		h.Add("Set-Cookie", s.opts.Cookie.header(session.id))
 	}
 	if s.opts.InitialHeaders != nil {
 		s.opts.InitialHeaders(h, r)
 	}
-	session.begin()
 	session.startBeat()
+	session.begin(s.open(session))
 	s.writePoll(w, r, body)
 }
 
@@ -105,28 +130,37 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, q ur
 	}
 	ws, err := s.acceptWebSocket(w, r, header)
 	if err != nil {
-		session.end(ReasonTransportError, err, false)
-		s.refuse(w, r, refusal(CodeBadRequest, "error", err))
+		s.remove(session)
+		s.refuseUpgrade(w, r, err)
 		return
 	}
-	ws.onFail = func(reason Reason, err error) { session.end(reason, err, false) }
+	ws.session = session
 	session.ws.Store(ws)
 	session.startBeat()
 	ws.sendPacket(PacketOpen, session.openPacket())
 	if m := s.opts.InitialMessage; m != nil {
 		ws.send(NewFrame(*m), false)
 	}
-	session.begin()
+	session.begin(s.open(session))
 	s.wg.Go(func() { session.readWebSocket(ws) }) // a fresh, small stack; the handler's ends here
 }
 
 // readWebSocket reads for the session until either ends.
 func (s *Session) readWebSocket(ws *webSocket) {
-	reason, err := ws.read(s.receive)
-	if reason != "" {
-		s.end(reason, err, false)
+	for {
+		more, reason, err := ws.next(s.receive)
+		if !more {
+			if reason != "" {
+				s.end(reason, err, false)
+			}
+			ws.finish()
+			return
+		}
+		if ws.renew() {
+			s.server.wg.Go(func() { s.readWebSocket(ws) })
+			return
+		}
 	}
-	ws.finish()
 }
 
 // rejectUpgraded completes an upgrade only to close it: what the reference does where no transport
@@ -134,7 +168,7 @@ func (s *Session) readWebSocket(ws *webSocket) {
 func (s *Server) rejectUpgraded(w http.ResponseWriter, r *http.Request) {
 	ws, err := s.acceptWebSocket(w, r, w.Header().Clone())
 	if err != nil {
-		s.refuse(w, r, refusal(CodeBadRequest, "error", err))
+		s.refuseUpgrade(w, r, err)
 		return
 	}
 	s.wg.Go(ws.finish)

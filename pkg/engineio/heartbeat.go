@@ -123,11 +123,16 @@ func (s *Session) startBeat() {
 func (s *Session) beatDue() {
 	now := s.server.elapsed()
 	s.mu.Lock()
-	if s.state != stateOpen {
+	if s.state == stateClosed {
 		s.mu.Unlock()
 		return
 	}
 	if now >= s.beat.due {
+		if s.state == stateClosing {
+			s.mu.Unlock()
+			s.forget()
+			return
+		}
 		if s.beat.awaiting {
 			s.mu.Unlock()
 			s.end(ReasonPingTimeout, errPingTimeout, false)
@@ -152,7 +157,7 @@ func (s *Session) heard(pong bool) bool {
 	case s.state != stateOpen:
 		s.mu.Unlock()
 		return false
-	case s.beat.awaiting && now > s.beat.due+s.server.beats.tick:
+	case s.late(now):
 		s.mu.Unlock()
 		s.end(ReasonPingTimeout, errPingTimeout, false)
 		return false
@@ -166,4 +171,20 @@ func (s *Session) heard(pong bool) bool {
 	}
 	s.mu.Unlock()
 	return true
+}
+
+// late tells whether the pong is overdue, though the wheel has not come around. The lock is held.
+func (s *Session) late(now time.Duration) bool {
+	return s.state == stateOpen && s.beat.awaiting && now > s.beat.due+s.server.beats.tick
+}
+
+// lapsed ends a session whose pong is overdue, and says so.
+func (s *Session) lapsed() bool {
+	s.mu.Lock()
+	late := s.late(s.server.elapsed())
+	s.mu.Unlock()
+	if late {
+		s.end(ReasonPingTimeout, errPingTimeout, false)
+	}
+	return late
 }

@@ -39,12 +39,15 @@ type Options struct {
 	// CORS answers preflights and names the origin in every answer; nil means no CORS.
 	CORS *CORS
 	// Cookie names the session's id in a cookie on the first polling answer; nil means none.
-	Cookie *http.Cookie
+	Cookie *Cookie
 	// AllowRequest decides over a handshake. Its error's text is shown to the client with code 4.
 	// It may block; nil allows all.
 	AllowRequest func(*http.Request) error
 	// InitialMessage is sent in the same answer as the handshake.
 	InitialMessage *Message
+	// RequestHeaders names the handshake's headers that a session keeps; nil means all. A browser's
+	// take a kilobyte for each session.
+	RequestHeaders []string
 	// GenerateID names a session; nil means 20 random characters. Its failure refuses the handshake
 	// with code 3.
 	GenerateID func(*http.Request) (string, error)
@@ -54,6 +57,26 @@ type Options struct {
 	OnConnectionError func(*ConnectionError)
 
 	counters *counters // the server's
+}
+
+// Cookie tunes the cookie that holds a session's id. The zero value is the reference's:
+// "io=<sid>; Path=/; HttpOnly; SameSite=Lax".
+type Cookie struct {
+	Name     string        // "" means "io"
+	Path     string        // "" means "/"
+	Domain   string        // "" means the host that answers
+	MaxAge   time.Duration // 0 means until the browser ends; whole seconds on the wire
+	SameSite http.SameSite // 0 means Lax
+	Secure   bool          // only over TLS
+	Scripted bool          // scripts may read it: no HttpOnly
+}
+
+func (c *Cookie) header(sid string) string {
+	return (&http.Cookie{
+		Name: orDefault(c.Name, "io"), Value: sid, Path: orDefault(c.Path, "/"), Domain: c.Domain,
+		MaxAge: int(c.MaxAge.Seconds()), SameSite: orDefault(c.SameSite, http.SameSiteLaxMode),
+		Secure: c.Secure, HttpOnly: !c.Scripted,
+	}).String()
 }
 
 // PerMessageDeflate tunes WebSocket compression. A broadcast is compressed once, not once a session.

@@ -1,11 +1,14 @@
 package engineio
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // poll is a GET that waits for something to send (§ HTTP long-polling).
@@ -30,6 +33,10 @@ var (
 	errBinary  = errors.New("engineio: bodies are text")
 )
 
+// probedPollTime is how long a poll of a client that has probed may wait: the client completes its
+// upgrade only when no poll is under way.
+const probedPollTime = 50 * time.Millisecond
+
 // servePoll answers a GET with what waits, or waits for it.
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -44,26 +51,35 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, refusal(CodeUnknownSession, "sid", s.id))
 		return
 	}
-	if s.upgrading != nil && s.queue.empty() {
-		s.queue.append(entry{packet: PacketNoop}) // a probing client must not wait
-	}
 	p := &poll{ready: make(chan struct{}, 1)}
 	s.poll = p
 	for s.queue.empty() {
+		var enough <-chan time.Time
+		if s.probed {
+			enough = time.After(probedPollTime)
+		}
 		s.mu.Unlock()
 		select {
 		case <-p.ready:
+			s.mu.Lock()
+		case <-enough:
+			s.mu.Lock()
+			if s.queue.empty() {
+				s.queue.append(entry{packet: PacketNoop})
+			}
 		case <-r.Context().Done():
 			s.end(ReasonTransportError, errAborted, false)
 			return
 		}
-		s.mu.Lock()
 	}
-	entries := s.queue.take(s.server.opts.MaxQueueBytes)
+	limit := s.server.opts.MaxQueueBytes
+	if s.state != stateOpen {
+		limit = math.MaxInt // the last answer brings everything
+	}
+	entries := s.queue.take(limit)
 	s.poll = nil
-	if s.state == stateClosing && s.queue.empty() {
-		s.state = stateClosed
-		s.server.remove(s)
+	if s.state == stateClosing {
+		s.closed()
 	}
 	s.mu.Unlock()
 	s.server.writePoll(w, r, appendPolling(nil, entries))
@@ -82,8 +98,20 @@ func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte) 
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // a lost answer shows as a lost session: at the next request or ping
+	if len(body) < bufferedAnswer {
+		_, _ = w.Write(body) // a lost answer shows as a lost session: at the next request or ping
+		return
+	}
+	c := http.NewResponseController(w)
+	_ = c.SetWriteDeadline(time.Now().Add(s.opts.PingInterval + s.opts.PingTimeout))
+	_, _ = w.Write(body)
+	_ = c.Flush()
+	_ = c.SetWriteDeadline(time.Time{})
 }
+
+// bufferedAnswer is what net/http takes without waiting for the client. Writing more is bounded by the
+// patience that the session has.
+const bufferedAnswer = 2 << 10
 
 // servePost takes a payload from the client.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
@@ -108,14 +136,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, "", "")
 		return
 	}
-	limit := s.server.opts.MaxPayload
-	if r.ContentLength > limit {
-		answer(w, http.StatusRequestEntityTooLarge, "", "")
-		return
-	}
-	// A body that trickles in outlives neither the session's patience nor a server without timeouts.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.server.opts.PingInterval + s.server.opts.PingTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := s.readBody(w, r)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -136,4 +157,34 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer(w, http.StatusOK, "text/html", "ok")
+}
+
+// readBody reads a POST's payload. A body that trickles in outlives neither the session nor its
+// patience. What is no UTF-8 is replaced, as the reference does: it must not reach other clients,
+// whose WebSockets would refuse it.
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := s.server.opts.MaxPayload
+	if r.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(s.server.opts.PingInterval + s.server.opts.PingTimeout))
+	s.setReading(c)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	s.setReading(nil)
+	_ = c.SetReadDeadline(time.Time{})
+	if err == nil && !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
+	return body, err
+}
+
+// setReading lets end stop the reading.
+func (s *Session) setReading(c *http.ResponseController) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reading = c
+	if c != nil && s.state == stateClosed {
+		_ = c.SetReadDeadline(longAgo)
+	}
 }

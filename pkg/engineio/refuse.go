@@ -32,10 +32,14 @@ func (e *ConnectionError) Error() string {
 	return "engineio: refused with code " + strconv.Itoa(int(e.Code)) + ": " + e.Message
 }
 
+// refusal takes the context as names and values in turn.
 func refusal(code Code, context ...any) *ConnectionError {
 	e := &ConnectionError{Code: code, Message: codeMessages[code]}
-	if len(context) == 2 {
-		e.Context = map[string]any{context[0].(string): context[1]}
+	for i := 0; i+1 < len(context); i += 2 {
+		if e.Context == nil {
+			e.Context = map[string]any{}
+		}
+		e.Context[context[i].(string)] = context[i+1]
 	}
 	return e
 }

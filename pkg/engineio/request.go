@@ -22,12 +22,35 @@ type Request struct {
 	header string // lines "Name: value\n"
 }
 
-func newRequest(r *http.Request) Request {
+// newRequest keeps the headers that are named; nil means all but those that only make a WebSocket
+// (RFC 6455, § 4.1).
+func newRequest(r *http.Request, names []string) Request {
+	kept := http.Header{}
+	if names == nil {
+		for name, values := range r.Header {
+			if name != "Connection" && name != "Upgrade" && !strings.HasPrefix(name, "Sec-Websocket-") {
+				kept[name] = values
+			}
+		}
+	}
+	for _, name := range names {
+		name = http.CanonicalHeaderKey(name)
+		if values := r.Header[name]; values != nil {
+			kept[name] = values
+		}
+	}
+	size := len("Host: \n") + len(r.Host)
+	for name, values := range kept {
+		for _, v := range values {
+			size += len(name) + len(": \n") + len(v)
+		}
+	}
 	var b strings.Builder
+	b.Grow(size)
 	b.WriteString("Host: ")
 	b.WriteString(r.Host)
 	b.WriteByte('\n')
-	for name, values := range r.Header {
+	for name, values := range kept {
 		for _, v := range values {
 			b.WriteString(name)
 			b.WriteString(": ")
@@ -35,10 +58,11 @@ func newRequest(r *http.Request) Request {
 			b.WriteByte('\n')
 		}
 	}
-	return Request{URL: strings.Clone(r.URL.RequestURI()), RemoteAddr: r.RemoteAddr, Secure: r.TLS != nil, Issued: time.Now(), header: b.String()}
+	return Request{URL: r.URL.RequestURI(), RemoteAddr: r.RemoteAddr, Secure: r.TLS != nil, Issued: time.Now(), header: b.String()}
 }
 
-// Header returns the request's headers, Host included. The caller owns the map.
+// Header returns the request's headers, Host included, less those that Options.RequestHeaders left out
+// and those that only made a WebSocket. The caller owns the map.
 func (r *Request) Header() http.Header {
 	h := http.Header{}
 	for line := range strings.Lines(r.header) {

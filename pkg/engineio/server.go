@@ -23,7 +23,7 @@ type Server struct {
 	started  time.Time
 	counters counters
 	done     chan struct{}
-	wg       sync.WaitGroup // flushers, drains, readers, closing receivers, the wheel
+	wg       sync.WaitGroup // requests, flushers, drains, readers, closing receivers, the wheel
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -59,6 +59,16 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 
 func (s *Server) elapsed() time.Duration { return time.Since(s.started) }
 
+// enter counts a request, unless the server is closed.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.wg.Add(1)
+	}
+	return !s.closed
+}
+
 // Len is the number of sessions.
 func (s *Server) Len() int {
 	s.mu.Lock()
@@ -69,7 +79,11 @@ func (s *Server) Len() int {
 func (s *Server) lookup(id string) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sessions[id]
+	session := s.sessions[id]
+	if session != nil && !session.begun.Load() {
+		return nil
+	}
+	return session
 }
 
 func (s *Server) remove(session *Session) {
@@ -82,8 +96,9 @@ func (s *Server) remove(session *Session) {
 	}
 }
 
-// Close discards all sessions, refuses new ones, and returns when no goroutine of the server is
-// left, or with ctx. WebSockets that have been closed before have one more second to flush. It does not wait for receivers that block.
+// Close discards all sessions, refuses new ones, and returns when no goroutine, timer or request of
+// the server is left, or with ctx. WebSockets that have been closed before have one more second to
+// flush.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
@@ -105,6 +120,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.outbox.close()
 	for _, session := range sessions {
 		session.end(ReasonServerShuttingDown, ErrServerClosed, false)
+		session.forget() // where it ended before, but waits for a last poll
 	}
 	released := make(chan struct{})
 	go func() {
@@ -119,12 +135,19 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 }
 
-// ServeHTTP serves one request under Options.Path.
+// ServeHTTP serves one request under Options.Path. How long a client may take to send its headers,
+// and how long it may be idle between requests, are the http.Server's to bound: ReadHeaderTimeout,
+// IdleTimeout. A poll takes up to PingInterval, so its WriteTimeout must be longer than that.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(s.opts.Path, "/") {
 		http.NotFound(w, r)
 		return
 	}
+	if !s.enter() {
+		s.unavailable(w)
+		return
+	}
+	defer s.wg.Done()
 	h := w.Header()
 	if s.opts.CORS != nil && s.opts.CORS.apply(w, r) {
 		return
@@ -162,18 +185,21 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 	}
 	if origin := r.Header.Get("Origin"); !validHeaderValue(origin) {
 		r.Header.Del("Origin")
-		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN")
+		return nil, refusal(CodeBadRequest, "name", "INVALID_ORIGIN", "origin", origin)
+	}
+	if upgrade && s.opts.CORS != nil && s.opts.CORS.EnforceOnWebSocket && !s.opts.CORS.allows(r) {
+		return nil, refusal(CodeForbidden, "name", "FOREIGN_ORIGIN", "origin", r.Header.Get("Origin"))
 	}
 	if id := q.Get("sid"); id != "" {
 		session := s.lookup(id)
-		if session == nil {
+		if session == nil || session.lapsed() {
 			return nil, refusal(CodeUnknownSession, "sid", id)
 		}
-		if !upgrade && session.Transport() != transport {
-			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH")
+		if previous := session.Transport(); !upgrade && previous != transport {
+			return nil, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH", "transport", transport, "previousTransport", previous)
 		}
-		if upgrade && q.Get("EIO") != "4" {
-			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH")
+		if protocol := q.Get("EIO"); protocol != "4" {
+			return nil, refusal(CodeBadRequest, "name", "PROTOCOL_MISMATCH", "protocol", protocol, "previousProtocol", "4")
 		}
 		return session, nil
 	}
@@ -185,7 +211,7 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 	}
 	if s.opts.AllowRequest != nil {
 		if err := s.opts.AllowRequest(r); err != nil {
-			refused := refusal(CodeForbidden)
+			refused := refusal(CodeForbidden, "message", err.Error())
 			refused.Message = err.Error()
 			return nil, refused
 		}

@@ -25,14 +25,18 @@ type Session struct {
 	receiver Receiver
 	traffic  *traffic
 
-	ws atomic.Pointer[webSocket] // set once the session is on WebSocket
+	begun atomic.Bool               // it has its receiver
+	ws    atomic.Pointer[webSocket] // set once the session is on WebSocket
 
 	mu        sync.Mutex
 	state     sessionState
-	queue     queue         // what waits for the next poll
-	poll      *poll         // the GET that waits
-	posting   *http.Request // the POST under way
-	upgrading *webSocket    // a WebSocket that has probed
+	queue     queue                    // what waits for the next poll
+	poll      *poll                    // the GET that waits
+	posting   *http.Request            // the POST under way
+	reading   *http.ResponseController // of the POST whose body arrives
+	upgrading *webSocket               // a WebSocket that may become the transport
+	probed    bool                     // upgrading has
+	ended     func(Receiver)           // tells the receiver, who was not there at the end
 
 	beat beat
 
@@ -118,15 +122,13 @@ func (s *Session) sendPacket(p PacketType) {
 
 // receive takes one packet of the client and says whether the session goes on.
 func (s *Session) receive(p Packet) bool {
+	if !s.heard(p.Type == PacketPong) {
+		return false
+	}
 	switch p.Type {
 	case PacketMessage:
-		if !s.heard(false) {
-			return false
-		}
 		s.traffic.countReceived(len(p.Data))
 		s.receiver.ReceiveMessage(Message{Binary: p.Binary, Data: p.Data})
-	case PacketPong:
-		return s.heard(true)
 	case PacketClose:
 		s.end(ReasonTransportClose, nil, false)
 		return false
@@ -158,52 +160,56 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 		s.mu.Unlock()
 		return false
 	}
-	s.server.wg.Add(1) // before the session is forgotten: Server.Close waits for its receiver
-	ws, probing, receiver := s.ws.Load(), s.upgrading, s.receiver
-	s.upgrading = nil
-	if ws == nil && flush && s.poll == nil {
-		s.state = stateClosing
-		time.AfterFunc(closingPollWait, s.forget)
+	receiver := s.receiver
+	if receiver != nil {
+		s.server.wg.Add(1) // before the session is forgotten: Server.Close waits for its receiver
 	} else {
-		s.state = stateClosed
-		s.server.remove(s)
+		s.ended = func(r Receiver) { r.ReceiveClose(reason, err) }
+	}
+	ws, probing := s.ws.Load(), s.upgrading
+	s.upgrading, s.probed = nil, false
+	closing := ws == nil && flush && s.poll == nil
+	if closing {
+		s.state = stateClosing
+		s.beat.due = s.server.elapsed() + closingPollWait
+	} else {
+		s.closed()
 	}
 	if ws == nil {
 		s.queueClose(reason, flush)
 	}
 	s.mu.Unlock()
 	s.server.counters.countClose(reason)
-	s.server.beats.remove(s)
 	if probing != nil {
 		probing.close(0)
 	}
 	if ws != nil {
-		if reason == ReasonServerShuttingDown && !flush || reason == ReasonSlowConsumer {
+		if !flush && (reason == ReasonServerShuttingDown || reason == ReasonSlowConsumer) {
 			ws.discard()
 		} else {
 			ws.close(0)
 		}
 	}
-	go func() {
-		defer s.server.wg.Done()
-		if receiver != nil {
+	if receiver != nil {
+		go func() {
+			defer s.server.wg.Done()
 			receiver.ReceiveClose(reason, err)
-		}
-	}()
+		}()
+	}
 	return true
 }
 
-// begin has the application receive. A server that closes may have ended the session before.
-func (s *Session) begin() {
-	receiver := s.server.open(s)
-	s.mu.Lock()
-	s.receiver = receiver
-	ended := s.state != stateOpen
-	s.mu.Unlock()
-	if ended {
-		receiver.ReceiveClose(ReasonServerShuttingDown, ErrServerClosed)
+// closed makes the server forget the session. The lock is held.
+func (s *Session) closed() {
+	s.state = stateClosed
+	s.server.remove(s)
+	s.server.beats.remove(s)
+	if s.reading != nil {
+		_ = s.reading.SetReadDeadline(longAgo) // nobody waits for that body
 	}
 }
+
+var longAgo = time.Unix(1, 0)
 
 // closingPollWait is how long a closed polling session keeps its last packets (the reference's 30s).
 const closingPollWait = 30 * time.Second
@@ -214,7 +220,7 @@ func (s *Session) queueClose(reason Reason, flush bool) {
 		s.queue = queue{}
 	}
 	last := PacketClose
-	if reason == ReasonTransportClose { // the client's own wish: it needs no reminder
+	if reason == ReasonTransportClose && !flush { // the client's own wish: it needs no reminder
 		last = PacketNoop
 	}
 	s.queue.append(entry{packet: last})
@@ -226,8 +232,7 @@ func (s *Session) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateClosing {
-		s.state = stateClosed
+		s.closed()
 		s.queue = queue{}
-		s.server.remove(s)
 	}
 }

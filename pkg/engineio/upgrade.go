@@ -15,7 +15,7 @@ import (
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, session *Session) {
 	ws, err := s.acceptWebSocket(w, r, w.Header().Clone())
 	if err != nil {
-		s.refuse(w, r, refusal(CodeBadRequest, "error", err))
+		s.refuseUpgrade(w, r, err)
 		return
 	}
 	s.mu.Lock()
@@ -42,7 +42,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, session *Sessio
 		s.forgetProbe(ws)
 		session.mu.Lock()
 		if session.upgrading == ws {
-			session.upgrading = nil
+			session.upgrading, session.probed = nil, false
 		}
 		session.mu.Unlock()
 		ws.finish()
@@ -58,25 +58,32 @@ func (s *Server) forgetProbe(ws *webSocket) {
 // probe answers the client's probe and waits for its word; true when the session has moved.
 func (s *Session) probe(ws *webSocket) bool {
 	_ = ws.Conn.SetReadDeadline(time.Now().Add(s.server.opts.UpgradeTimeout))
-	probed, moved := false, false
-	_, _ = ws.read(func(p Packet) bool {
-		switch {
-		case p.Type == PacketPing && string(p.Data) == "probe" && !probed:
-			probed = true
-			ws.sendPacket(PacketPong, "probe")
-			s.mu.Lock()
-			if s.poll != nil && s.queue.empty() {
-				s.queue.append(entry{packet: PacketNoop})
-				s.poll.release()
+	moved := false
+	for more := true; more; {
+		more, _, _ = ws.next(func(p Packet) bool {
+			if p.Type == PacketUpgrade { // also without a probe, as the reference does
+				moved = s.move(ws)
 			}
-			s.mu.Unlock()
-			return true
-		case p.Type == PacketUpgrade: // also without a probe, as the reference does
-			moved = s.move(ws)
-		}
-		return false
-	})
+			return p.Type == PacketPing && string(p.Data) == "probe" && s.answerProbe(ws)
+		})
+	}
 	return moved
+}
+
+// answerProbe releases the poll that waits: the client leaves polling when it has its answer.
+func (s *Session) answerProbe(ws *webSocket) (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.upgrading != ws || s.probed {
+		return false
+	}
+	s.probed = true
+	ws.sendPacket(PacketPong, "probe")
+	if s.poll != nil && s.queue.empty() {
+		s.queue.append(entry{packet: PacketNoop})
+		s.poll.release()
+	}
+	return true
 }
 
 // move makes ws the session's transport. What waits for a poll goes over it, before anything new.
@@ -87,10 +94,10 @@ func (s *Session) move(ws *webSocket) bool {
 	if s.state != stateOpen || s.upgrading != ws {
 		return false
 	}
-	s.upgrading = nil
+	s.upgrading, s.probed = nil, false
 	_ = ws.Conn.SetReadDeadline(time.Time{})
 	ws.mu.Lock()
-	ws.onFail = func(reason Reason, err error) { s.end(reason, err, false) }
+	ws.session = s
 	for _, e := range s.queue.take(s.queue.bytes) {
 		if e.frame != nil || e.packet != PacketNoop {
 			ws.queue.append(e)

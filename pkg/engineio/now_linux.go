@@ -1,3 +1,5 @@
+//go:build !386 && !s390x
+
 package engineio
 
 import (
@@ -51,4 +53,19 @@ func writeNow(raw syscall.RawConn, b []byte) (int, error) {
 	w.b = nil
 	nowWriters.Put(w)
 	return n, err
+}
+
+// awaitReadable returns when something can be read, be it the peer's end. It holds no buffer, and its
+// callback captures nothing. Looking first costs one system call, and is what makes the wait safe: an
+// arrival that nobody waited for is announced only once.
+func awaitReadable(raw syscall.RawConn) error { return raw.Read(readable) }
+
+func readable(fd uintptr) bool {
+	var b [1]byte
+	for {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK, 0, 0)
+		if errno != syscall.EINTR {
+			return errno != syscall.EAGAIN
+		}
+	}
 }
