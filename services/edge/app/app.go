@@ -105,20 +105,26 @@ func (a *App) build() (err error) {
 			return fmt.Errorf("redis-url: %w", err)
 		}
 	}
+	secrets := a.clusterSecrets()
 	if a.auth, err = a.authenticator(); err != nil {
 		return err
 	}
 	if a.relay, err = relay.New(relay.Options{
 		Self:    advertise,
-		Secrets: a.clusterSecrets(),
+		Secrets: secrets,
 		Next:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }),
 		Log:     a.component("relay"),
 	}); err != nil {
 		return err
 	}
-	a.server = socketio.NewServer(a.socketOptions())
+	recovery, err := a.recovery(secrets)
+	if err != nil {
+		return err
+	}
+	a.server = socketio.NewServer(a.socketOptions(recovery))
 	a.gateway = gateway.New(a.server, gateway.Options{
 		Authorize:      a.authorize,
+		Recovery:       recovery,
 		CommandTimeout: s.CommandTimeout,
 		CommandsAtOnce: s.CommandsAtOnce,
 		ArgumentCount:  s.CommandArgs,
@@ -127,6 +133,7 @@ func (a *App) build() (err error) {
 	})
 	a.guilds = guild.NewCache(a.gateway, guild.Options{
 		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"),
+		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Bytes: int(s.RecoveryBytes)},
 	})
 	connected := a.health.Condition("fanout")
 	if a.links, err = link.New(a.guilds, link.Options{
@@ -150,7 +157,15 @@ func (a *App) build() (err error) {
 	return nil
 }
 
-func (a *App) socketOptions() socketio.Options {
+// recovery lets clients come back; nil where the settings don't.
+func (a *App) recovery(secrets [][]byte) (*gateway.Recovery, error) {
+	if a.settings.Recovery == 0 {
+		return nil, nil
+	}
+	return gateway.NewRecovery(secrets...)
+}
+
+func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 	s := a.settings
 	options := socketio.Options{
 		ConnectTimeout: s.ConnectTimeout,
@@ -171,6 +186,9 @@ func (a *App) socketOptions() socketio.Options {
 			},
 			GenerateID: a.relay.GenerateID,
 		},
+	}
+	if recovery != nil { // a nil *Recovery is no nil Recovery
+		options.Recovery = recovery
 	}
 	if s.Compression {
 		options.Engine.HTTPCompression = &engineio.HTTPCompression{Threshold: int(s.CompressionMinimum), Level: s.CompressionLevel}

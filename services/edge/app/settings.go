@@ -46,6 +46,10 @@ type Settings struct {
 	Linger    time.Duration `default:"30s" group:"Fanouts" help:"Time a guild's state is kept after its last listener has gone."`
 	JoinWait  time.Duration `default:"5s" group:"Fanouts" help:"Time a client waits for the state of a guild that is not known yet."`
 
+	Recovery           time.Duration  `default:"2m" group:"Recovery" help:"Time after its loss in which a client gets what it missed when it comes back; later, a new handshake. 0: never. The fanouts must keep events for longer."`
+	RecoveryGuildBytes settings.Bytes `default:"16MiB" group:"Recovery" help:"Most events of one guild kept for clients that come back, and sent to one of them."`
+	RecoveryBytes      settings.Bytes `default:"256MiB" group:"Recovery" help:"Most events of all guilds kept for clients that come back."`
+
 	CommandTimeout time.Duration  `default:"5s" group:"Commands" help:"Time a bot has to answer a command."`
 	CommandsAtOnce int            `default:"16" unit:"commands" group:"Commands" help:"Commands of one socket without answer at the same time."`
 	CommandArgs    int            `default:"16" unit:"arguments" group:"Commands" help:"Most arguments of one command."`
@@ -94,6 +98,7 @@ func (s *Settings) Validate() error {
 		}
 	}
 	for name, n := range map[string]int64{
+		"recovery-guild-bytes": int64(s.RecoveryGuildBytes), "recovery-bytes": int64(s.RecoveryBytes),
 		"max-payload": int64(s.MaxPayload), "max-queue": int64(s.MaxQueue), "commands-at-once": int64(s.CommandsAtOnce),
 		"command-args": int64(s.CommandArgs), "command-size": int64(s.CommandSize), "auth-entries": int64(s.AuthEntries),
 		"discord-invalid": int64(s.DiscordInvalid),
@@ -104,6 +109,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.AuthStale < 0 {
 		return fmt.Errorf("auth-stale: %s, must not be negative", s.AuthStale)
+	}
+	if s.Recovery < 0 || s.Recovery > 24*time.Hour {
+		return fmt.Errorf("recovery: %s, must be 0 to 24h", s.Recovery)
 	}
 	if s.MaxSessions < 0 {
 		return fmt.Errorf("max-sessions: %d, must not be negative", s.MaxSessions)

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,6 +29,7 @@ type Packet struct {
 	Namespace string
 	ID        int // of an Ack; -1 for none
 	Data      json.RawMessage
+	Offset    string // of an Event in a namespace that the client can come back to; cut off Data
 }
 
 // String shows the packet as it was on the wire.
@@ -40,6 +43,11 @@ type Client struct {
 	write   func(message string) error // an Engine.IO message, without its type
 	nextAck atomic.Int64
 	closed  chan struct{} // closed when the session has ended
+
+	resumable sync.Map          // namespaces of which a pid has come
+	pids      map[string]string // by namespace; the test's own, as is offsets
+	offsets   map[string]string
+	recovered bool
 }
 
 // SID is the Engine.IO session's id.
@@ -58,6 +66,21 @@ func With(header http.Header) func(*options) { return func(o *options) { o.heade
 func (c *Client) Connect(namespace, payload string) {
 	c.t.Helper()
 	c.send(string(Connect) + prefix(namespace) + payload)
+}
+
+// ConnectAgain asks for a namespace as a stock client does that was there on an earlier session, as
+// far as that one's packets have been waited for. The payload is an object, or "".
+func (c *Client) ConnectAgain(earlier *Client, namespace, payload string) {
+	c.t.Helper()
+	c.offsets = map[string]string{namespace: earlier.offsets[namespace]}
+	c.pids = map[string]string{namespace: earlier.pids[namespace]}
+	c.resumable.Store(namespace, true)
+	shown := fmt.Sprintf(`{"pid":%q,"offset":%q`, earlier.pids[namespace], earlier.offsets[namespace])
+	if payload == "" {
+		c.Connect(namespace, shown+"}")
+		return
+	}
+	c.Connect(namespace, shown+","+payload[1:])
 }
 
 // Emit emits an event; args are JSON texts.
@@ -82,6 +105,9 @@ func (c *Client) Next() Packet {
 		if !ok {
 			c.t.Fatal("the session has ended")
 		}
+		if p.Offset != "" {
+			c.offsets[p.Namespace] = p.Offset
+		}
 		return p
 	case <-time.After(Patience):
 		c.t.Fatal("waiting for a packet")
@@ -101,12 +127,17 @@ func (c *Client) Want(kind byte, namespace, data string) {
 func (c *Client) Joined(namespace string) string {
 	c.t.Helper()
 	p := c.Next()
-	var welcome struct{ SID string }
+	var welcome struct{ SID, PID string }
 	if err := json.Unmarshal(p.Data, &welcome); err != nil || p.Type != Connect || p.Namespace != namespace {
 		c.t.Fatalf("got %s instead of a welcome to %s", p, namespace)
 	}
+	c.recovered = welcome.PID != "" && welcome.PID == c.pids[namespace]
+	c.pids[namespace] = welcome.PID
 	return welcome.SID
 }
+
+// Recovered tells whether the last welcome said that nothing was lost.
+func (c *Client) Recovered() bool { return c.recovered }
 
 // Handshake waits for the event handshake, which must be next, and returns its JSON.
 func (c *Client) Handshake(namespace string) string {
@@ -146,6 +177,13 @@ func Decode(t testing.TB, argument json.RawMessage) string {
 	return string(raw)
 }
 
+func newClient(t testing.TB) *Client {
+	return &Client{
+		t: t, packets: make(chan Packet, 4096), closed: make(chan struct{}),
+		pids: make(map[string]string), offsets: make(map[string]string),
+	}
+}
+
 func (c *Client) send(message string) {
 	c.t.Helper()
 	if err := c.write(message); err != nil {
@@ -159,7 +197,7 @@ func (c *Client) receive(packet string, pong func() error) error {
 	case packet == "2":
 		return pong()
 	case strings.HasPrefix(packet, "4"):
-		c.packets <- parse(packet[1:])
+		c.packets <- c.parse(packet[1:])
 	case strings.HasPrefix(packet, "0"):
 		var opened struct{ SID string }
 		if err := json.Unmarshal([]byte(packet[1:]), &opened); err != nil {
@@ -172,7 +210,10 @@ func (c *Client) receive(packet string, pong func() error) error {
 	return nil
 }
 
-func parse(text string) Packet {
+// offsetAtEnd is what an event ends with that has an offset.
+var offsetAtEnd = regexp.MustCompile(`,"([0-9.]+)"\]$`)
+
+func (c *Client) parse(text string) Packet {
 	p := Packet{Type: text[0], Namespace: "/", ID: -1}
 	rest := text[1:]
 	if strings.HasPrefix(rest, "/") {
@@ -183,6 +224,16 @@ func parse(text string) Packet {
 		p.ID, _ = strconv.Atoi(rest[:digits])
 	}
 	p.Data = json.RawMessage(rest[digits:])
+	_, resumable := c.resumable.Load(p.Namespace)
+	switch {
+	case p.Type == Connect && strings.Contains(rest, `"pid"`):
+		c.resumable.Store(p.Namespace, true)
+	case p.Type == Event && resumable:
+		if at := offsetAtEnd.FindSubmatchIndex(p.Data); at != nil {
+			p.Offset = string(p.Data[at[2]:at[3]])
+			p.Data = append(p.Data[:at[0]], ']')
+		}
+	}
 	return p
 }
 

@@ -23,7 +23,7 @@ func DialPolling(t testing.TB, addresses []string, with ...func(*options)) *Clie
 	transport := &http.Transport{}
 	client := &http.Client{Transport: transport}
 	var turn atomic.Int64
-	c := &Client{t: t, packets: make(chan Packet, 4096), closed: make(chan struct{})}
+	c := newClient(t)
 	request := func(method, body string) (string, error) {
 		address := addresses[int(turn.Add(1))%len(addresses)]
 		target := "http://" + address + "/socket.io/?EIO=4&transport=polling"

@@ -25,10 +25,8 @@ func DialWebSocket(t testing.TB, address string, with ...func(*options)) *Client
 		defer writing.Unlock()
 		return conn.WriteMessage(websocket.TextMessage, []byte(packet))
 	}
-	c := &Client{
-		t: t, packets: make(chan Packet, 4096), closed: make(chan struct{}),
-		write: func(message string) error { return write("4" + message) },
-	}
+	c := newClient(t)
+	c.write = func(message string) error { return write("4" + message) }
 	_, open, err := conn.ReadMessage()
 	if err == nil {
 		err = c.receive(string(open), nil)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +29,10 @@ type Fanout struct {
 	listener net.Listener
 	server   *grpc.Server
 	streams  chan *Stream
+	replays  atomic.Int64
 
 	mu       sync.Mutex
+	player   *Player // nil where the test plays
 	dispatch func(context.Context, *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error)
 }
 
@@ -79,6 +82,21 @@ func (f *Fanout) Dispatch(ctx context.Context, request *edgev1.DispatchRequest) 
 		return nil, status.Error(codes.Unavailable, "no bot serves this guild")
 	}
 	return answer(ctx, request)
+}
+
+// Replays counts the histories that have been asked for.
+func (f *Fanout) Replays() int { return int(f.replays.Load()) }
+
+// Replay implements the service, for a fanout that plays itself.
+func (f *Fanout) Replay(_ context.Context, request *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error) {
+	f.replays.Add(1)
+	f.mu.Lock()
+	player := f.player
+	f.mu.Unlock()
+	if player == nil {
+		return nil, status.Error(codes.OutOfRange, "nothing is kept")
+	}
+	return player.replay(request)
 }
 
 // Deliver implements the service.

@@ -3,7 +3,10 @@ package edgetest
 import (
 	"sync"
 	"testing"
+	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pona-realtime/pona/pkg/player"
@@ -29,6 +32,9 @@ type history struct {
 // Play has the fanout play itself until the test ends.
 func (f *Fanout) Play(t testing.TB) *Player {
 	p := &Player{guilds: make(map[uint64]*history), streams: make(map[*Stream]map[uint64]bool)}
+	f.mu.Lock()
+	f.player = p
+	f.mu.Unlock()
 	var serving sync.WaitGroup
 	stop := make(chan struct{})
 	serving.Go(func() {
@@ -109,6 +115,7 @@ func (p *Player) Publish(guildID uint64, event *playerv1.Event) uint64 {
 	}
 	delivery := Delivery(guildID, sequence, event)
 	if sequence != 0 {
+		delivery.StoredAtNs = time.Now().UnixNano()
 		h.deliveries = append(h.deliveries, delivery)
 	}
 	for s, wants := range p.streams {
@@ -117,6 +124,29 @@ func (p *Player) Publish(guildID uint64, event *playerv1.Event) uint64 {
 		}
 	}
 	return sequence
+}
+
+// Forget drops what has happened in a guild until now; its state stays.
+func (p *Player) Forget(guildID uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.history(guildID).deliveries = nil
+}
+
+func (p *Player) replay(request *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.history(request.GetGuildId())
+	response := &edgev1.ReplayResponse{AfterSequence: request.GetAfterSequence()}
+	for _, delivery := range h.deliveries {
+		if s := delivery.GetSequence(); s > request.GetAfterSequence() && s <= request.GetUpToSequence() {
+			response.Deliveries = append(response.Deliveries, delivery)
+		}
+	}
+	if n := len(response.Deliveries); n == 0 || response.Deliveries[n-1].GetSequence() != request.GetUpToSequence() {
+		return nil, status.Error(codes.OutOfRange, "not all are kept")
+	}
+	return response, nil
 }
 
 // Cut breaks every stream.

@@ -18,15 +18,17 @@ func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Pac
 	namespace.To(room).Send(packets...)
 }
 
-// Restart sends everybody who has entered a guild a new handshake.
-func (g *Gateway) Restart(guildID uint64, handshake func(userID uint64) *socketio.Packet) {
+// Restart has everybody who has entered a guild connect again: what they missed is gone, so that they
+// will not be recovered, which tells them, and get a new handshake. The connections of a large guild
+// end together; stock clients wait a random while before they are back.
+func (g *Gateway) Restart(guildID uint64) {
 	namespace := g.server.Lookup(namespaceOf(guildID))
 	if namespace == nil {
 		return
 	}
 	for _, s := range namespace.Sockets() {
 		if l, ok := s.Data().(*listener); ok && l.entered {
-			s.Send(handshake(l.userID))
+			s.Interrupt()
 		}
 	}
 }

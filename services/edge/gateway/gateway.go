@@ -25,6 +25,7 @@ type Options struct {
 	// guild is 0 where the namespace's name holds no guild id. Required.
 	Authorize func(ctx context.Context, guildID uint64, header http.Header, payload json.RawMessage) (userID uint64, err error)
 
+	Recovery       *Recovery     // the server's; nil: nobody comes back
 	CommandTimeout time.Duration // from a command's coming to its acknowledgement; 0 means 5s
 	CommandsAtOnce int           // of one socket, without answer yet; 0 means 16
 	ArgumentCount  int           // of one command; 0 means 16
@@ -37,7 +38,9 @@ type Guilds interface {
 	Hold(ctx context.Context, guildID uint64) error
 	Release(guildID uint64)
 	Enter(guildID, userID uint64, enter func(handshake *socketio.Packet))
+	Return(ctx context.Context, guildID, since uint64, offset string, rooms []string, enter func(missed []*socketio.Packet)) bool
 	Applied(ctx context.Context, guildID, sequence uint64)
+	Sequence(guildID uint64) uint64
 }
 
 // Bots brings commands to the guilds' bots; see package link. The error is a gRPC status.
@@ -82,11 +85,14 @@ func New(server *socketio.Server, options Options) *Gateway {
 // Open opens the namespaces.
 func (g *Gateway) Open(guilds Guilds, bots Bots) {
 	g.guilds, g.bots = guilds, bots
+	if g.options.Recovery != nil {
+		g.options.Recovery.guilds = guilds
+	}
 	root := g.server.Of("/")
 	root.OnConnection(greet)
-	guild := g.server.OfRegexp(guildNamespace)
-	guild.Use(g.join)
-	guild.OnConnection(g.enter)
+	listeners := g.server.OfRegexp(guildNamespace)
+	listeners.Use(g.join)
+	listeners.OnConnection(g.enter)
 }
 
 // Close ends commands under way and waits for what the gateway has started. The server has been

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pona-realtime/pona/pkg/player"
 	"github.com/pona-realtime/pona/pkg/socketio"
 )
 
@@ -87,9 +86,12 @@ func Unavailable(retryAfter time.Duration) *socketio.ConnectError {
 func (g *Gateway) enter(s *socketio.Socket) {
 	l := s.Data().(*listener)
 	s.OnAny(func(e *socketio.Event) { g.command(l, e) })
+	if s.Recovered() {
+		return // it has had its handshake, is in its rooms, and has what it missed
+	}
 	g.guilds.Enter(l.guildID, l.userID, func(handshake *socketio.Packet) {
 		s.Send(handshake)
-		s.Join(everybody, player.MusicRoom, player.UserRoom(l.userID))
+		s.Join(roomsOf(l.userID)...)
 		l.entered = true
 	})
 }

@@ -1,20 +1,30 @@
 package guild
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/pona-realtime/pona/pkg/player"
 	"github.com/pona-realtime/pona/pkg/socketio"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
 
-// upstream writes down what is asked for: +7 is Subscribe(7), -7 Unsubscribe(7).
+// upstream writes down what is asked for: +7 is Subscribe(7), -7 Unsubscribe(7). It keeps no events.
 type upstream chan int
 
 func (u upstream) Subscribe(guildID uint64)   { u <- int(guildID) }
 func (u upstream) Unsubscribe(guildID uint64) { u <- -int(guildID) }
+func (u upstream) Replay(context.Context, *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error) {
+	return nil, status.Error(codes.OutOfRange, "nothing is kept")
+}
 
 // audience holds listeners that write down what they are sent. The guild's lock orders its calls; its
 // own guards the tests' reading.
@@ -22,6 +32,7 @@ type audience struct {
 	mu        sync.Mutex
 	listeners map[uint64]*listener // by user
 	runs      []string             // every Broadcast, as "room: n packets"
+	restarts  int
 }
 
 type listener struct {
@@ -40,12 +51,10 @@ func (a *audience) Broadcast(_ uint64, room string, packets []*socketio.Packet) 
 	}
 }
 
-func (a *audience) Restart(_ uint64, handshake func(userID uint64) *socketio.Packet) {
+func (a *audience) Restart(uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for userID, l := range a.listeners {
-		l.got = append(l.got, handshake(userID))
-	}
+	a.restarts++
 }
 
 // enter lets a listener in; the guild must be held.
@@ -66,4 +75,13 @@ func newCache(t *testing.T, options Options) (*Cache, *audience, upstream) {
 	c.Connect(u)
 	t.Cleanup(c.Close)
 	return c, a, u
+}
+
+// snapshot and deliver give the cache what a link would.
+func snapshot(c *Cache, guildID, sequence uint64, state *playerv1.GuildState) {
+	c.Snapshot(&edgev1.Snapshot{GuildId: guildID, Sequence: sequence, State: state})
+}
+
+func deliver(c *Cache, guildID, sequence uint64, event *playerv1.Event) {
+	c.Deliver(&edgev1.Delivery{GuildId: guildID, Sequence: sequence, StoredAtNs: time.Now().UnixNano()}, event)
 }

@@ -9,7 +9,7 @@
 //
 //	link ──Snapshot, Deliver──▶ guild ──Broadcast──▶ Audience
 //	                              ▲
-//	              gateway ──Hold, Enter, Applied, Release
+//	              gateway ──Hold, Enter or Return, Applied, Release
 package guild
 
 import (
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/socketio"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
 // Options tunes a [Cache].
@@ -27,12 +28,16 @@ type Options struct {
 	Linger time.Duration // how long a guild without listeners is kept; 0 means 30s
 	Wait   time.Duration // how long Hold waits for a guild's first snapshot; 0 means 5s
 	Log    *slog.Logger  // events that make no sense; nil means none
+
+	History HistoryOptions // of events that listeners may have missed
 }
 
-// Upstream brings the events of the guilds that are subscribed. Its calls return at once.
+// Upstream brings the events of the guilds that are subscribed. Subscribe and Unsubscribe return at once.
 type Upstream interface {
 	Subscribe(guildID uint64)
 	Unsubscribe(guildID uint64)
+	// Replay reads stored events; the error is a gRPC status.
+	Replay(ctx context.Context, request *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error)
 }
 
 // Audience is the listeners of all guilds. Its methods are called under the guild's lock, in order,
@@ -42,9 +47,8 @@ type Audience interface {
 	// listeners if the room is empty, as one unit.
 	Broadcast(guildID uint64, room string, packets []*socketio.Packet)
 
-	// Restart sends every listener of the guild, a user each, a handshake of its own: events that it
-	// has not been sent are in it.
-	Restart(guildID uint64, handshake func(userID uint64) *socketio.Packet)
+	// Restart has every listener of the guild join anew: events that it has not been sent are gone.
+	Restart(guildID uint64)
 }
 
 // ErrUnknown says that nothing has been heard of a guild in time.
@@ -54,6 +58,11 @@ var ErrUnknown = errors.New("the guild's state has not come in time")
 type Cache struct {
 	options  Options
 	audience Audience
+	history  *history
+
+	ctx     context.Context // of recalls
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 
 	mu       sync.Mutex // taken before a guild's lock, never while holding one
 	upstream Upstream
@@ -72,7 +81,9 @@ func NewCache(audience Audience, options Options) *Cache {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Cache{options: options, audience: audience, guilds: make(map[uint64]*guild)}
+	c := &Cache{options: options, audience: audience, history: newHistory(options.History), guilds: make(map[uint64]*guild)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
 }
 
 // Connect says where the guilds' events come from.
@@ -137,6 +148,7 @@ func (c *Cache) forget(g *guild) {
 		return
 	}
 	delete(c.guilds, g.id)
+	c.history.forget(g.id)
 	c.upstream.Unsubscribe(g.id)
 }
 
@@ -147,16 +159,18 @@ func (c *Cache) Len() int {
 	return len(c.guilds)
 }
 
-// Close stops what lingers. Release may still be called, everything else not.
+// Close stops what lingers and what is read. Release may still be called, everything else not.
 func (c *Cache) Close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closed = true
 	for _, g := range c.guilds {
 		if g.idle != nil {
 			g.idle.Stop()
 		}
 	}
+	c.mu.Unlock()
+	c.cancel()
+	c.running.Wait()
 }
 
 // guild is nil for one that nobody holds.

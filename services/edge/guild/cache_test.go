@@ -22,7 +22,7 @@ func TestAKnownGuildIsAnsweredFromMemory(t *testing.T) {
 			t.Fatalf("held before the snapshot: %v", err)
 		default:
 		}
-		c.Snapshot(7, 1, &playerv1.GuildState{})
+		snapshot(c, 7, 1, &playerv1.GuildState{})
 		if err := <-held; err != nil {
 			t.Error(err)
 		}
@@ -42,12 +42,12 @@ func TestAGuildLingersAndIsForgotten(t *testing.T) {
 		c, _, u := newCache(t, Options{Linger: 30 * time.Second})
 		hold := func() {
 			t.Helper()
-			go c.Snapshot(7, 1, &playerv1.GuildState{})
+			go snapshot(c, 7, 1, &playerv1.GuildState{})
 			if err := c.Hold(t.Context(), 7); err != nil {
 				t.Fatal(err)
 			}
 		}
-		go func() { <-u; c.Snapshot(7, 1, &playerv1.GuildState{}) }()
+		go func() { <-u; snapshot(c, 7, 1, &playerv1.GuildState{}) }()
 		hold()
 		hold()
 		c.Release(7)
@@ -95,7 +95,7 @@ func TestAppliedWaitsForItsEvent(t *testing.T) {
 		c, _, _ := newCache(t, Options{})
 		go c.Hold(t.Context(), 7) //nolint:errcheck // it is held
 		synctest.Wait()
-		c.Snapshot(7, 10, &playerv1.GuildState{})
+		snapshot(c, 7, 10, &playerv1.GuildState{})
 		c.Applied(t.Context(), 7, 0)
 		c.Applied(t.Context(), 7, 10)
 		c.Applied(t.Context(), 8, 99) // of a guild that is not held
@@ -105,12 +105,12 @@ func TestAppliedWaitsForItsEvent(t *testing.T) {
 		}
 		synctest.Wait()
 		for sequence := uint64(11); sequence <= 12; sequence++ {
-			c.Deliver(7, 0, position("5"))
+			deliver(c, 7, 0, positionAt("5"))
 			synctest.Wait()
 			if len(applied) != 0 {
 				t.Fatalf("%d before its event", <-applied)
 			}
-			c.Deliver(7, sequence, volume(sequence))
+			deliver(c, 7, sequence, volume(sequence))
 			if got := <-applied; got != sequence {
 				t.Errorf("%d with event %d", got, sequence)
 			}
@@ -130,8 +130,8 @@ func TestAppliedWaitsForItsEvent(t *testing.T) {
 
 func TestWhatNobodyHoldsIsNoMatter(t *testing.T) {
 	c, a, _ := newCache(t, Options{})
-	c.Snapshot(7, 1, &playerv1.GuildState{})
-	c.Deliver(7, 2, volume(2))
+	snapshot(c, 7, 1, &playerv1.GuildState{})
+	deliver(c, 7, 2, volume(2))
 	c.Enter(7, 1, func(*socketio.Packet) { t.Error("entered") })
 	c.Release(7)
 	if len(a.runs) != 0 || c.Len() != 0 {

@@ -14,17 +14,18 @@ type run struct {
 	packets []*socketio.Packet
 }
 
-// encode makes packets of what an event emits, in order; each is encoded once, for all listeners.
-func encode(event *playerv1.Event) ([]run, error) {
+// encode makes packets of what an event emits, in order; each is encoded once, for all listeners. With
+// a sequence, each has its offset.
+func encode(event *playerv1.Event, sequence uint64) ([]run, error) {
 	emits, err := player.Emits(event)
 	if err != nil {
 		return nil, err
 	}
 	var runs []run
-	for _, emit := range emits {
+	for i, emit := range emits {
 		args := make([]any, len(emit.Args))
-		for i, arg := range emit.Args {
-			args[i] = argument(arg)
+		for j, arg := range emit.Args {
+			args[j] = argument(arg)
 		}
 		packet, err := socketio.NewPacket(emit.Name, args...)
 		if err != nil {
@@ -32,6 +33,9 @@ func encode(event *playerv1.Event) ([]run, error) {
 		}
 		if emit.Conflate != "" {
 			packet = packet.Conflate(emit.Conflate)
+		}
+		if sequence != 0 {
+			packet = packet.WithOffset(position{sequence, (i + 1) % len(emits)}.String()) // all: 0
 		}
 		if last := len(runs) - 1; last >= 0 && runs[last].room == emit.Room {
 			runs[last].packets = append(runs[last].packets, packet)
@@ -61,5 +65,5 @@ func (g *guild) handshake(userID uint64) *socketio.Packet {
 	if err != nil {
 		panic(err) // base64 is always a JSON string
 	}
-	return packet
+	return packet.WithOffset(position{sequence: g.sequence}.String())
 }

@@ -1,6 +1,7 @@
 package guild
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,9 +10,6 @@ import (
 )
 
 // guild is one guild's state.
-//
-// A ring of the packets last broadcast, by sequence, has its place beside state: what a listener that
-// comes back has missed is then sent under the same lock, in place of a handshake.
 type guild struct {
 	id    uint64
 	holds atomic.Int64 // changed with Cache.mu held
@@ -25,7 +23,9 @@ type guild struct {
 	mu       sync.Mutex // orders events, entries and restarts
 	known    bool       // a snapshot has come
 	state    *playerv1.GuildState
-	sequence uint64 // of the last event in state
+	sequence uint64   // of the last event in state
+	trail    []uint64 // sequences of the last events up to the snapshot's, in order
+	recall   *recall  // under way; nil for none
 	waiting  []waiter
 }
 
@@ -52,4 +52,14 @@ func (g *guild) advance(sequence uint64) {
 	}
 	clear(g.waiting[len(still):])
 	g.waiting = still
+}
+
+// next is the sequence of the guild's first event after one, where the trail shows it; 0 otherwise.
+// Called with mu held.
+func (g *guild) next(after uint64) uint64 {
+	at, found := slices.BinarySearch(g.trail, after)
+	if !found || at+1 == len(g.trail) {
+		return 0
+	}
+	return g.trail[at+1]
 }

@@ -10,7 +10,7 @@ import (
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
-// ErrNoFanout is the status of a command while no fanout is connected.
+// ErrNoFanout is the status of a request while no fanout is connected.
 var ErrNoFanout = status.Error(codes.Unavailable, "no fanout connected")
 
 // Dispatch brings a listener's command to the guild's bot through any connected fanout, the guild's
@@ -40,4 +40,14 @@ func (l *Links) choose(guildID uint64) *stream {
 	}
 	l.next++
 	return l.live[l.next%len(l.live)]
+}
+
+// Replay reads stored events of a guild through any connected fanout, its owner if there is one. The
+// error is a gRPC status, [ErrNoFanout] among them.
+func (l *Links) Replay(ctx context.Context, request *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error) {
+	s := l.choose(request.GetGuildId())
+	if s == nil {
+		return nil, ErrNoFanout
+	}
+	return s.client.Replay(ctx, request)
 }

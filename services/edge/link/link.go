@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
 
@@ -35,12 +36,13 @@ type Options struct {
 // Guilds takes what fanouts deliver. Calls for one guild come one after another, in stream order;
 // calls for different guilds may come at the same time. A call must not wait for the network.
 type Guilds interface {
-	// Snapshot gives the guild's state after the event with that sequence. A second one for the same
-	// guild says that events in between are missing. The state belongs to the callee.
-	Snapshot(guildID, sequence uint64, state *playerv1.GuildState)
+	// Snapshot gives a guild's state after one of its events. A second one for the same guild says
+	// that events in between are missing. The message belongs to the callee.
+	Snapshot(snapshot *edgev1.Snapshot)
 
-	// Deliver gives the event that follows the snapshot or the event before. Positions have sequence 0.
-	Deliver(guildID, sequence uint64, event *playerv1.Event)
+	// Deliver gives the event that follows the snapshot or the event before, as it came and decoded.
+	// Positions have sequence 0.
+	Deliver(d *edgev1.Delivery, event *playerv1.Event)
 }
 
 // Links are the connections to all fanouts. All methods may be called at the same time.

@@ -19,12 +19,12 @@ import (
 // recorder writes down what is delivered, "guild=sequence" for events, "guild:sequence" for snapshots.
 type recorder chan string
 
-func (r recorder) Snapshot(guildID, sequence uint64, _ *playerv1.GuildState) {
-	r <- fmt.Sprintf("%d:%d", guildID, sequence)
+func (r recorder) Snapshot(s *edgev1.Snapshot) {
+	r <- fmt.Sprintf("%d:%d", s.GetGuildId(), s.GetSequence())
 }
 
-func (r recorder) Deliver(guildID, sequence uint64, event *playerv1.Event) {
-	r <- fmt.Sprintf("%d=%d %s%s", guildID, sequence,
+func (r recorder) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
+	r <- fmt.Sprintf("%d=%d %s%s", d.GetGuildId(), d.GetSequence(),
 		event.GetVolumeUpdated().GetVolume(), event.GetPositionUpdated().GetPosition())
 }
 

@@ -119,11 +119,7 @@ func (s *stream) snapshot(snapshot *edgev1.Snapshot) {
 		return
 	}
 	r.known, r.sequence = true, snapshot.GetSequence()
-	state := snapshot.GetState()
-	if state == nil {
-		state = &playerv1.GuildState{}
-	}
-	s.links.guilds.Snapshot(guildID, r.sequence, state)
+	s.links.guilds.Snapshot(snapshot)
 }
 
 // reset takes the snapshot that follows for true, whatever its sequence.
@@ -207,7 +203,7 @@ func (s *stream) deliver(r *route, delivery *edgev1.Delivery) error {
 	if sequence != 0 {
 		r.sequence = sequence
 	}
-	s.links.guilds.Deliver(r.guildID, sequence, event)
+	s.links.guilds.Deliver(delivery, event)
 	return nil
 }
 
