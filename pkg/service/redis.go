@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
@@ -24,15 +25,17 @@ type Redis struct {
 	log       *slog.Logger
 }
 
-// NewRedis prepares a client for the URL; it dials nothing yet.
-func NewRedis(url string, condition *health.Condition, log *slog.Logger) (*Redis, error) {
+// NewRedis prepares a client for the URL; it dials nothing yet. Metrics may be nil.
+func NewRedis(url string, condition *health.Condition, metrics prometheus.Registerer, log *slog.Logger) (*Redis, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, err
 	}
 	options.DialerRetries = 1 // Watch tries again by itself
 	logging.Disable()         // for the whole process: go-redis also returns what it logs
-	return &Redis{redis.NewClient(options), condition, log.With("redis", options.Addr)}, nil
+	client := redis.NewClient(options)
+	client.AddHook(newRedisMeasured(metrics))
+	return &Redis{client, condition, log.With("redis", options.Addr)}, nil
 }
 
 // Watch pings until ctx ends, and says when Redis comes and goes.

@@ -11,6 +11,7 @@ func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
 	if n := s.namespaces[name]; n != nil {
 		n.pending++
 		s.mu.Unlock()
+		s.counters.found.Add(1)
 		return n
 	}
 	var made *Namespace
@@ -18,6 +19,7 @@ func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
 		if p.match(name, auth) {
 			made = newNamespace(s, name, p)
 			made.pending = 1
+			s.counters.made.Add(1)
 			s.namespaces[name] = made
 			break
 		}

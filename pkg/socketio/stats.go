@@ -11,8 +11,10 @@ import (
 type Stats struct {
 	Engine engineio.Stats // of the connections; one of them may have sockets in many namespaces
 
-	Namespaces int // that live
-	Rooms      int // in all namespaces, without those that are a socket's own
+	Namespaces int    // that live
+	Found      uint64 // CONNECTs to a namespace that lived
+	Made       uint64 // CONNECTs for which one was made
+	Rooms      int    // in all namespaces, without those that are a socket's own
 
 	Sockets    int               // that are in their namespace
 	Joined     uint64            // Joined = all of Ended + Sockets
@@ -42,6 +44,7 @@ var endings = []string{
 // counters are behind Stats.
 type counters struct {
 	rooms                        atomic.Int64 // with members, without those that are a socket's own
+	found, made                  atomic.Uint64
 	joined, notAllowed, notFound atomic.Uint64
 	recovered, unknownPID        atomic.Uint64
 	missedTooMuch                atomic.Uint64
@@ -71,6 +74,7 @@ func (s *Server) Stats() Stats {
 		Engine: s.engine.Stats(),
 		Rooms:  int(c.rooms.Load()),
 		Ended:  make(map[string]uint64, len(endings)), NotAllowed: c.notAllowed.Load(), NotFound: c.notFound.Load(),
+		Found: c.found.Load(), Made: c.made.Load(),
 		Recovered: c.recovered.Load(), UnknownPID: c.unknownPID.Load(), MissedTooMuch: c.missedTooMuch.Load(),
 	}
 	var ended uint64

@@ -43,6 +43,7 @@ var rules = []row{
 	{"pkg/player/...", []string{"proto/pona/player/v1"}},
 	{"pkg/settings", nil},
 	{"pkg/health", nil},
+	{"pkg/metrics", []string{"pkg/settings"}},
 	{"pkg/service", []string{"pkg/settings", "pkg/health"}},
 
 	// Floor 3: fanout, in the order in which an event passes.

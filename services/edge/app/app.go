@@ -12,9 +12,13 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pona-realtime/pona/pkg/engineio"
 	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/pkg/service"
+	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/pkg/socketio"
 	"github.com/pona-realtime/pona/services/edge/auth"
 	"github.com/pona-realtime/pona/services/edge/gateway"
@@ -28,8 +32,10 @@ type App struct {
 	settings Settings
 	log      *slog.Logger
 
-	health  *health.Health
-	running *health.Condition
+	health   *health.Health
+	running  *health.Condition
+	registry *prometheus.Registry
+	summary  *metrics.Summary
 
 	clients, admin net.Listener
 
@@ -52,7 +58,8 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	h := health.New()
-	a := &App{settings: s, log: log, health: h, running: h.Condition("running")}
+	a := &App{settings: s, log: log, health: h, running: h.Condition("running"),
+		registry: metrics.NewRegistry(Program.Name, settings.BuildOf(Program))}
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
@@ -60,6 +67,7 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		a.abandon()
 		return nil, err
 	}
+	a.summary = metrics.NewSummary(a.registry, summarize)
 	return a, nil
 }
 
@@ -101,7 +109,7 @@ func (a *App) build() (err error) {
 		id = "edge " + advertise
 	}
 	if s.Redis != "" {
-		if a.redis, err = service.NewRedis(s.Redis, a.health.Condition("redis"), a.component("redis")); err != nil {
+		if a.redis, err = service.NewRedis(s.Redis, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
 			return fmt.Errorf("redis-url: %w", err)
 		}
 	}
@@ -122,6 +130,7 @@ func (a *App) build() (err error) {
 		return err
 	}
 	a.server = socketio.NewServer(a.socketOptions(recovery))
+	a.registry.MustRegister(socketStats(a.server.Stats))
 	a.gateway = gateway.New(a.server, gateway.Options{
 		Authorize:      a.authorize,
 		Recovery:       recovery,
@@ -130,9 +139,10 @@ func (a *App) build() (err error) {
 		ArgumentCount:  s.CommandArgs,
 		ArgumentBytes:  int(s.CommandSize),
 		Log:            a.component("gateway"),
+		Metrics:        a.registry,
 	})
 	a.guilds = guild.NewCache(a.gateway, guild.Options{
-		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"),
+		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"), Metrics: a.registry,
 		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Bytes: int(s.RecoveryBytes)},
 	})
 	connected := a.health.Condition("fanout")
@@ -142,6 +152,7 @@ func (a *App) build() (err error) {
 		Discovery: s.Discovery,
 		Timeout:   s.CommandTimeout,
 		Log:       a.component("link"),
+		Metrics:   a.registry,
 		Connected: func(yes bool) {
 			if !yes {
 				connected.Down(fmt.Sprintf("none of %v is connected", s.Fanouts))

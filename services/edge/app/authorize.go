@@ -29,6 +29,7 @@ func (a *App) authenticator() (auth.Authenticator, error) {
 			Timeout:     s.DiscordTimeout,
 			Invalid:     s.DiscordInvalid,
 			Log:         a.component("auth"),
+			Metrics:     a.registry,
 		}); err != nil {
 			return nil, err
 		}
@@ -90,6 +91,7 @@ func (a *App) gate(identity auth.Identity, members auth.Membership) (auth.Authen
 	if err != nil {
 		return nil, err // not a nil *Gate, which is no nil Authenticator
 	}
+	a.registry.MustRegister(authStats(gate.Stats))
 	return gate, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/pona-realtime/pona/pkg/metrics"
 )
 
 const socketPath = "/socket.io/"
@@ -82,4 +84,11 @@ func shutdown(ctx context.Context, server *http.Server) error {
 		_ = server.Close()
 	}
 	return err
+}
+
+// adminMux answers operators: health, metrics, profiles.
+func (a *App) adminMux() *http.ServeMux {
+	mux := a.health.AdminMux()
+	metrics.Handle(mux, a.registry, a.summary)
+	return mux
 }

@@ -20,10 +20,11 @@ func (a *App) Run(ctx context.Context) error {
 
 	var watching, linksDone sync.WaitGroup
 	watching.Go(func() {
-		if err := health.Serve(background, a.admin, a.health.AdminMux()); err != nil {
+		if err := health.Serve(background, a.admin, a.adminMux()); err != nil {
 			failed <- fmt.Errorf("admin: %w", err)
 		}
 	})
+	watching.Go(func() { a.summary.Log(background, a.log, a.settings.PerformanceLog) })
 	if a.redis != nil {
 		watching.Go(func() { a.redis.Watch(background) })
 	}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // DiscordOptions tunes [Discord].
@@ -18,6 +20,8 @@ type DiscordOptions struct {
 	Timeout     time.Duration // of one call; 0 means 5s
 	Invalid     int           // most calls in 10 minutes that Discord may count as invalid; 0 means 1000
 	Log         *slog.Logger  // upstream trouble beginning and ending; nil means none
+
+	Metrics prometheus.Registerer // nil means none
 }
 
 // Discord asks Discord's API (discord.com/developers/docs, version 10) who a credential belongs to, and
@@ -33,6 +37,7 @@ type Discord struct {
 	budget   *budget
 	breakers [2]*breaker // of calls with a user's credential, and with the bot's
 	trouble  trouble
+	asked    *prometheus.CounterVec
 }
 
 // NewDiscord checks the options; nothing is asked yet. The error names the option.
@@ -69,6 +74,7 @@ func NewDiscord(options DiscordOptions) (*Discord, error) {
 		budget:   newBudget(options.Invalid),
 		breakers: [2]*breaker{newBreaker("users"), newBreaker("members")},
 		trouble:  trouble{log: options.Log},
+		asked:    newAsked(options.Metrics),
 	}, nil
 }
 

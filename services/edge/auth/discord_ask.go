@@ -92,6 +92,7 @@ func (d *Discord) send(ctx context.Context, path string, credential Credential) 
 		got.status, got.header = response.StatusCode, response.Header
 		got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	}
+	d.asked.WithLabelValues(statusLabel(got.status)).Inc()
 	var because *url.Error
 	if errors.As(err, &because) {
 		err = because.Err

@@ -57,11 +57,13 @@ func (c *commands) end() {
 func (g *Gateway) command(l *listener, e *socketio.Event) {
 	args, reason := g.arguments(e)
 	if reason != "" {
+		g.measured.answered.WithLabelValues(outcomeRefused).Inc()
 		_ = e.Ack(refused(reason))
 		return
 	}
 	before, pass, ok := l.commands.begin(g.options.CommandsAtOnce)
 	if !ok {
+		g.measured.answered.WithLabelValues(outcomeRefused).Inc()
 		_ = e.Ack(refused("too many commands at once"))
 		return
 	}
@@ -107,6 +109,7 @@ func (g *Gateway) arguments(e *socketio.Event) (args [][]byte, reason string) {
 // dispatch is the acknowledgement of a command: the bot's answer, after the events that it published
 // before answering, or why there is none.
 func (g *Gateway) dispatch(ctx context.Context, l *listener, e *socketio.Event, args [][]byte) any {
+	began := time.Now()
 	answer, err := g.bots.Dispatch(ctx, &edgev1.DispatchRequest{
 		CommandId: rand.Text(),
 		GuildId:   l.guildID,
@@ -115,6 +118,7 @@ func (g *Gateway) dispatch(ctx context.Context, l *listener, e *socketio.Event, 
 		Name:      e.Name,
 		Args:      args,
 	})
+	g.measured.dispatched(began, err)
 	if err != nil {
 		return refused(g.reason(l, err))
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pona-realtime/pona/pkg/socketio"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
@@ -31,6 +33,8 @@ type Options struct {
 	ArgumentCount  int           // of one command; 0 means 16
 	ArgumentBytes  int           // of one command, as JSON; 0 means 262144
 	Log            *slog.Logger  // nil means none
+
+	Metrics prometheus.Registerer // nil means none
 }
 
 // Guilds is what the gateway asks of the guilds' states; see package guild.
@@ -50,10 +54,11 @@ type Bots interface {
 
 // Gateway owns the namespaces of a Socket.IO server.
 type Gateway struct {
-	options Options
-	server  *socketio.Server
-	guilds  Guilds
-	bots    Bots
+	options  Options
+	server   *socketio.Server
+	guilds   Guilds
+	bots     Bots
+	measured *measured
 
 	ctx     context.Context // of commands under way
 	cancel  context.CancelFunc
@@ -77,7 +82,7 @@ func New(server *socketio.Server, options Options) *Gateway {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{options: options, server: server}
+	g := &Gateway{options: options, server: server, measured: newMeasured(options.Metrics)}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }

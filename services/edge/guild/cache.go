@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pona-realtime/pona/pkg/socketio"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
@@ -30,6 +32,8 @@ type Options struct {
 	Log    *slog.Logger  // events that make no sense; nil means none
 
 	History HistoryOptions // of events that listeners may have missed
+
+	Metrics prometheus.Registerer // nil means none
 }
 
 // Upstream brings the events of the guilds that are subscribed. Subscribe and Unsubscribe return at once.
@@ -59,6 +63,7 @@ type Cache struct {
 	options  Options
 	audience Audience
 	history  *history
+	measured measured
 
 	ctx     context.Context // of recalls
 	cancel  context.CancelFunc
@@ -83,6 +88,7 @@ func NewCache(audience Audience, options Options) *Cache {
 	}
 	c := &Cache{options: options, audience: audience, history: newHistory(options.History), guilds: make(map[uint64]*guild)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.measured = c.measure(options.Metrics)
 	return c
 }
 
@@ -111,8 +117,10 @@ func (c *Cache) Hold(ctx context.Context, guildID uint64) error {
 
 	select {
 	case <-g.arrived:
+		c.measured.hits.Inc()
 		return nil
 	default:
+		c.measured.misses.Inc()
 	}
 	patience := time.NewTimer(c.options.Wait)
 	defer patience.Stop()

@@ -26,6 +26,7 @@ func (c *Cache) Snapshot(snapshot *edgev1.Snapshot) {
 	if first {
 		close(g.arrived)
 	} else if g.holds.Load() > 0 {
+		c.measured.restarts.Inc()
 		c.options.Log.Info("events of a guild were missed; its listeners start again", "guild", g.id, "sequence", sequence)
 		c.audience.Restart(g.id)
 	}

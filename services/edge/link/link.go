@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
@@ -27,6 +29,8 @@ type Options struct {
 	Discovery time.Duration // between two look-ups of a name; 0 means 5s
 	Timeout   time.Duration // of one command; 0 means 5s
 	Log       *slog.Logger  // fanouts coming and going; nil means none
+
+	Metrics prometheus.Registerer // nil means none
 
 	// Connected hears whether any fanout is connected, at the start and whenever one comes or goes. It must
 	// not wait or call the Links; nil means nobody asks.
@@ -47,8 +51,9 @@ type Guilds interface {
 
 // Links are the connections to all fanouts. All methods may be called at the same time.
 type Links struct {
-	options Options
-	guilds  Guilds
+	options  Options
+	guilds   Guilds
+	measured *measured
 
 	// One lock for who is connected, who owns what and who wants what. It is held for moments, never
 	// while something is sent, delivered or waited for.
@@ -78,7 +83,7 @@ func New(guilds Guilds, options Options) (*Links, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Links{options: options, guilds: guilds, routes: make(map[uint64]*route)}
+	l := &Links{options: options, guilds: guilds, measured: newMeasured(options.Metrics), routes: make(map[uint64]*route)}
 	l.report()
 	return l, nil
 }
@@ -120,6 +125,7 @@ func (l *Links) Run(ctx context.Context) {
 
 // report says whether a fanout is connected. Called with mu held, or before others.
 func (l *Links) report() {
+	l.measured.fanouts.Set(float64(len(l.live)))
 	if l.options.Connected != nil {
 		l.options.Connected(len(l.live) > 0)
 	}

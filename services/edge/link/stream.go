@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -150,12 +151,14 @@ func (s *stream) route(guildID uint64) (*route, *said) {
 // batch delivers events in order. Those of guilds that another stream brings, that are not known yet
 // (what is on its way of an earlier subscription) or that have been delivered are dropped.
 func (s *stream) batch(batch *edgev1.Batch) error {
+	came := time.Now()
+	s.links.measured.batches.Observe(float64(len(batch.GetDeliveries())))
 	for _, delivery := range batch.GetDeliveries() {
 		r, said := s.route(delivery.GetGuildId())
 		if r == nil {
 			continue
 		}
-		err := s.deliver(r, delivery)
+		err := s.deliver(r, delivery, came)
 		switch {
 		case err == nil:
 			said.resumed = said.resumed && delivery.GetSequence() == 0
@@ -183,7 +186,7 @@ func (s *stream) resume(r *route, said *said) {
 
 // deliver gives the guild what comes next of it, and drops what has come before. With errGap nothing is
 // delivered, because something is missing before it.
-func (s *stream) deliver(r *route, delivery *edgev1.Delivery) error {
+func (s *stream) deliver(r *route, delivery *edgev1.Delivery, came time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sequence := delivery.GetSequence()
@@ -204,6 +207,7 @@ func (s *stream) deliver(r *route, delivery *edgev1.Delivery) error {
 		r.sequence = sequence
 	}
 	s.links.guilds.Deliver(delivery, event)
+	s.links.measured.delivered(delivery, event.GetPublishedAtNs(), came)
 	return nil
 }
 

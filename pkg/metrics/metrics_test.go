@@ -1,0 +1,126 @@
+package metrics
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"github.com/pona-realtime/pona/pkg/settings"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var build = settings.Build{Version: "v1", Commit: "0123", Go: "go1"}
+
+func TestReading(t *testing.T) {
+	r := NewRegistry("clock", build)
+	CacheRequests(r, "guild", "hit").Add(3)
+	CacheRequests(r, "guild", "miss").Add(1)
+	CacheRequests(r, "user", "miss").Add(2)
+	h := promauto.With(r).NewHistogram(prometheus.HistogramOpts{Name: "pona_clock_tick_seconds", Help: "Ticks.", Buckets: Latency})
+	h.Observe(1)
+	earlier := Read(r)
+	h.Observe(2)
+	h.Observe(4)
+	now := Read(r)
+	for name, is := range map[string][2]float64{
+		"all":              {now.Sum(cacheName), 6},
+		"guild":            {now.Sum(cacheName, "cache", "guild"), 4},
+		"guild hits":       {now.Sum(cacheName, "cache", "guild", "outcome", "hit"), 3},
+		"missing":          {now.Sum("pona_none"), 0},
+		"by cache":         {now.By("cache", cacheName)["guild"], 4},
+		"ticks":            {now.Count("pona_clock_tick_seconds"), 3},
+		"mean":             {now.MeanSince(earlier, "pona_clock_tick_seconds"), 3},
+		"mean of nothing":  {now.MeanSince(now, "pona_clock_tick_seconds"), 0},
+		"sum of histogram": {now.Sum("pona_clock_tick_seconds"), 7},
+		"build":            {now.Sum("pona_build_info", "program", "clock", "version", "v1"), 1},
+	} {
+		if is[0] != is[1] {
+			t.Errorf("%s: %v, want %v", name, is[0], is[1])
+		}
+	}
+	if problems, err := testutil.GatherAndLint(r); err != nil || len(problems) > 0 {
+		t.Error(problems, err)
+	}
+}
+
+// TestSummaryWindow reads means over between one and two minutes, however often it is looked at.
+func TestSummaryWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prometheus.NewRegistry()
+		ticks := promauto.With(r).NewHistogram(prometheus.HistogramOpts{Name: "ticks", Help: "Ticks."})
+		s := NewSummary(r, func(now, earlier Reading, _ time.Duration) any { return now.MeanSince(earlier, "ticks") })
+		ticks.Observe(100)
+		if mean := s.Now(); mean != 100.0 {
+			t.Errorf("at first %v", mean)
+		}
+		for range 13 {
+			time.Sleep(10 * time.Second)
+			ticks.Observe(2)
+			s.Now()
+		}
+		if mean := s.Now(); mean != 2.0 {
+			t.Errorf("after two minutes %v", mean)
+		}
+	})
+}
+
+func TestSummaryLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSummary(prometheus.NewRegistry(), func(_, _ Reading, up time.Duration) any {
+			return map[string]float64{"uptimeSeconds": up.Seconds()}
+		})
+		var out strings.Builder
+		done := make(chan struct{})
+		log := slog.New(slog.NewJSONHandler(&out, nil))
+		s.Log(t.Context(), log, 0) // never, so that it returns
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
+		defer cancel()
+		go func() { defer close(done); s.Log(ctx, log, time.Minute) }()
+		<-done
+		if lines := strings.Count(out.String(), `"metrics":{"uptimeSeconds":`); lines != 2 {
+			t.Errorf("%d lines: %s", lines, out.String())
+		}
+	})
+}
+
+func TestPages(t *testing.T) {
+	r := NewRegistry("clock", build)
+	mux := http.NewServeMux()
+	Handle(mux, r, NewSummary(r, func(now, _ Reading, _ time.Duration) any {
+		return map[string]float64{"build": now.Sum("pona_build_info")}
+	}))
+	get := func(path string) string {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Body.String()
+	}
+	if body := get("/metrics"); !strings.Contains(body, "\npona_build_info{") || !strings.Contains(body, "\ngo_goroutines ") {
+		t.Errorf("/metrics: %s", body)
+	}
+	var page map[string]float64
+	if err := json.Unmarshal([]byte(get("/v1/metrics")), &page); err != nil || page["build"] != 1 {
+		t.Errorf("/v1/metrics: %v, %v", page, err)
+	}
+}
+
+func TestClocksThatDiffer(t *testing.T) {
+	now := time.Now()
+	if s := Since(now.Add(time.Second), now); s != 0 {
+		t.Errorf("%v s", s)
+	}
+	if s := Since(now, now.Add(time.Second)); s != 1 {
+		t.Errorf("%v s", s)
+	}
+}

@@ -1,0 +1,143 @@
+package app
+
+import (
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/pona-realtime/pona/pkg/metrics"
+	"github.com/pona-realtime/pona/services/edge/edgetest"
+)
+
+// TestMetrics lets clients come, listen, ask and go, and finds all of that in the metrics.
+func TestMetrics(t *testing.T) {
+	s := local(t)
+	_, p := withFanout(t, &s)
+	s.Redis = startRedis(t)
+	a := started(t, s)
+	ws, polling := edgetest.DialWebSocket(t, a.Addr()), edgetest.DialPolling(t, []string{a.Addr()})
+	for user, c := range []*edgetest.Client{ws, polling} {
+		c.Connect(guild100, as(user+1))
+		c.Joined(guild100)
+		c.Handshake(guild100)
+	}
+	p.Publish(100, edgetest.Volume("1"))
+	for _, c := range []*edgetest.Client{ws, polling} {
+		c.Event(guild100)
+	}
+	if code, body := get(t, "http://"+a.Addr()+"/socket.io/?EIO=3&transport=polling"); code != 400 {
+		t.Errorf("EIO=3: %d %s", code, body)
+	}
+
+	now := metrics.Read(a.registry)
+	for _, want := range []struct {
+		is   float64
+		want float64
+		name string
+	}{
+		{now.Sum("pona_edge_connections", "transport", "websocket"), 1, "WebSocket connections"},
+		{now.Sum("pona_edge_connections", "transport", "polling"), 1, "polling connections"},
+		{now.Sum("pona_edge_connections_peak"), 2, "peak"},
+		{now.Sum("pona_edge_connects_total"), 2, "connects"},
+		{now.Sum("pona_edge_sockets"), 2, "sockets"},
+		{now.Sum("pona_edge_namespaces"), 2, "namespaces"},
+		{now.Sum("pona_edge_guilds"), 1, "guilds"},
+		{now.Sum("pona_edge_fanouts_connected"), 1, "fanouts"},
+		{now.Sum("pona_edge_requests_refused_total", "cause", "protocol version"), 1, "refused"},
+		{now.Sum("pona_edge_cache_requests_total", "cache", "namespace", "outcome", "miss"), 1, "namespaces made"},
+		{now.Sum("pona_edge_cache_requests_total", "cache", "namespace", "outcome", "hit"), 1, "namespaces found"},
+		{now.Sum("pona_edge_cache_requests_total", "cache", "guild"), 2, "guilds asked for"},
+		{now.Count("pona_edge_event_latency_seconds", "hop", "edge"), 1, "events measured"},
+	} {
+		if want.is != want.want {
+			t.Errorf("%s: %v, want %v", want.name, want.is, want.want)
+		}
+	}
+	if now.Sum("pona_redis_requests_total", "outcome", "ok") == 0 {
+		t.Error("Redis has answered, but is not counted")
+	}
+
+	var page map[string]any
+	if code, body := get(t, "http://"+a.AdminAddr()+"/v1/metrics"); code != 200 || json.Unmarshal([]byte(body), &page) != nil {
+		t.Fatalf("/v1/metrics: %d %s", code, body)
+	}
+	for _, field := range []string{
+		"activeConnections", "peakConnections", "totalConnections", "messagesSent", "messagesReceived", "averageLatency",
+		"namespaceCount", "roomCount", "uptimeSeconds", "cacheHitRates",
+	} {
+		if page[field] == nil {
+			t.Errorf("/v1/metrics has no %s", field)
+		}
+	}
+	if page["activeConnections"] != 2.0 || page["cacheHitRates"].(map[string]any)["namespace"] != 0.5 {
+		t.Errorf("/v1/metrics: %v", page)
+	}
+	if code, body := get(t, "http://"+a.AdminAddr()+"/metrics"); code != 200 || !strings.Contains(body, `pona_edge_connections{transport="websocket"} 1`) {
+		t.Errorf("/metrics: %d, %d bytes", code, len(body))
+	}
+}
+
+// TestDisconnectReasonsSumUp ends sessions in several ways: every end has a reason, and one only.
+func TestDisconnectReasonsSumUp(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	a := start(t, s, quiet)
+	await(t, a.Ready())
+	for i := range 6 {
+		c := edgetest.DialWebSocket(t, a.Addr())
+		c.Connect(guild100, as(1))
+		c.Joined(guild100)
+		if i%2 == 0 {
+			c.Emit("/guild/7", "play") // without having joined: against the protocol
+			await(t, c.Closed())
+		}
+	}
+	if err := a.server.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := metrics.Read(a.registry)
+	reasons := now.By("reason", "pona_edge_disconnects_total")
+	var sum float64
+	for _, n := range reasons {
+		sum += n
+	}
+	if all := now.Sum("pona_edge_connects_total"); sum != all || all != 6 || reasons["server shutting down"] != 3 || reasons["forced close"] != 3 || now.Sum("pona_edge_connections") != 0 {
+		t.Errorf("%v connects, disconnects by %v", all, reasons)
+	}
+	for reason := range reasons {
+		if reason == "" || strings.Contains(reason, "unknown") {
+			t.Errorf("a session ended for the reason %q", reason)
+		}
+	}
+	if joined, left := now.Sum("pona_edge_socket_joins_total"), now.Sum("pona_edge_socket_leaves_total"); joined != 6 || left != 6 {
+		t.Errorf("%v sockets joined, %v left", joined, left)
+	}
+}
+
+// TestMetricNames holds the names to Prometheus' own rules.
+func TestMetricNames(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	s.Redis = startRedis(t)
+	a := start(t, s, quiet)
+	problems, err := testutil.GatherAndLint(a.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestPerformanceIsLogged(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	s.PerformanceLog = 10 * time.Millisecond
+	log := logOf(`"activeConnections":0`)
+	start(t, s, slog.New(slog.NewJSONHandler(log, nil)))
+	await(t, log.told)
+}
