@@ -14,10 +14,13 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/pkg/service"
+	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
@@ -30,8 +33,10 @@ type App struct {
 	settings Settings
 	log      *slog.Logger
 
-	health  *health.Health
-	running *health.Condition
+	health   *health.Health
+	running  *health.Condition
+	registry *prometheus.Registry
+	summary  *metrics.Summary
 
 	listener, admin net.Listener
 	grpc            *grpc.Server
@@ -55,11 +60,12 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		s.ID = newID()
 	}
 	h := health.New()
-	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running")}
+	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running"),
+		registry: metrics.NewRegistry(Program.Name, settings.BuildOf(Program))}
 	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.log)
 	if s.Redis != "" {
 		var err error
-		if a.redis, err = service.NewRedis(s.Redis, h.Condition("redis"), a.log); err != nil {
+		if a.redis, err = service.NewRedis(s.Redis, h.Condition("redis"), a.registry, a.log); err != nil {
 			return nil, fmt.Errorf("redis-url: %w", err)
 		}
 	}
@@ -78,13 +84,16 @@ func (a *App) build() {
 	s := a.settings
 	a.owner = owner.New(s.Partitions, owner.Options{
 		ID: s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL,
-		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas,
+		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas, Metrics: a.registry,
 	}, a.log)
-	a.route = route.NewServer(a.owner, int(s.RouteQueue), a.log)
-	a.ingest = ingest.NewServer(a.stream.Load, s.StoreTimeout)
+	a.route = route.NewServer(a.owner, int(s.RouteQueue), a.registry, a.log)
+	a.ingest = ingest.NewServer(a.stream.Load, s.StoreTimeout, a.registry)
 	a.commands = commands.NewServer(commands.Options{
 		FanoutID: s.ID, Timeout: s.CommandTimeout, Peers: a.owner.Peers, LastStored: ingest.LastStored,
+		Metrics: a.registry,
 	}, a.log)
+	a.measureLag()
+	a.summary = metrics.NewSummary(a.registry, a.summarize)
 	a.grpc = a.newGRPC()
 }
 

@@ -34,7 +34,8 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	var watching, serving sync.WaitGroup
-	watching.Go(func() { report("admin", health.Serve(background, a.admin, a.health.AdminMux())) })
+	watching.Go(func() { report("admin", health.Serve(background, a.admin, a.adminMux())) })
+	watching.Go(func() { a.summary.Log(background, a.log, a.settings.PerformanceLog) })
 	if a.redis != nil {
 		watching.Go(func() { a.redis.Watch(background) })
 	}

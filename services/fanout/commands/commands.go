@@ -14,16 +14,19 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 )
 
-// Options say who this fanout is and whom it knows. All are required.
+// Options say who this fanout is and whom it knows. All but Metrics are required.
 type Options struct {
 	FanoutID string          // of the characters of a NATS subject token
 	Timeout  time.Duration   // a bot has to answer
 	Peers    func() []string // ids of the other fanouts
 	// LastStored is the last sequence that the connection of a bot's call has stored for a guild.
 	LastStored func(ctx context.Context, guildID uint64) uint64
+
+	Metrics prometheus.Registerer // nil means none
 }
 
 // Server knows the bots of this fanout.
@@ -31,6 +34,7 @@ type Server struct {
 	options  Options
 	log      *slog.Logger
 	registry registry
+	measured *measured
 	nats     atomic.Pointer[nats.Conn] // nil until Listen
 
 	readers  sync.WaitGroup      // of ServeCommands calls
@@ -45,7 +49,9 @@ const maxRelayed = 4096
 
 // NewServer makes a server that knows no bot.
 func NewServer(o Options, log *slog.Logger) *Server {
-	return &Server{options: o, log: log, room: semaphore.NewWeighted(maxRelayed), stopping: make(chan struct{})}
+	s := &Server{options: o, log: log, room: semaphore.NewWeighted(maxRelayed), stopping: make(chan struct{})}
+	s.measured = s.measure(o.Metrics)
+	return s
 }
 
 // Drain deregisters all bots and ends their calls with UNAVAILABLE. Commands under way end with

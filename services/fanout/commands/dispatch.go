@@ -15,6 +15,13 @@ const maxText = 128
 
 // Dispatch brings one command to a bot and waits for its answer; see EdgeService.
 func (s *Server) Dispatch(ctx context.Context, r *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
+	began := time.Now()
+	response, err := s.dispatch(ctx, r)
+	s.measured.dispatched(began, err)
+	return response, err
+}
+
+func (s *Server) dispatch(ctx context.Context, r *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
 	switch {
 	case len(r.GetCommandId()) == 0 || len(r.GetCommandId()) > maxText:
 		return nil, status.Errorf(codes.InvalidArgument, "command_id: %d bytes, must be 1 to %d", len(r.GetCommandId()), maxText)

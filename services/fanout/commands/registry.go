@@ -70,6 +70,12 @@ func (r *registry) remove(b *bot) {
 	r.entries = slices.DeleteFunc(r.entries, func(e entry) bool { return e.bot == b })
 }
 
+func (r *registry) len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.entries)
+}
+
 // find gives the bot that serves the guild, nil when there is none.
 func (r *registry) find(guildID uint64) *bot {
 	r.mu.RLock()

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -36,20 +37,25 @@ type Server struct {
 	workers sync.WaitGroup // of the lanes
 	readers sync.WaitGroup // of PublishStream calls
 
+	measured *measured
 	stopping chan struct{}
 	stop     sync.Once
 }
 
 // NewServer makes a server that waits at most timeout for one event to be stored. The function
-// gives the stream, nil as long as it is not open.
-func NewServer(log func() *stream.Stream, timeout time.Duration) *Server {
-	s := &Server{log: log, timeout: timeout, stopping: make(chan struct{})}
+// gives the stream, nil as long as it is not open. Metrics may be nil.
+func NewServer(log func() *stream.Stream, timeout time.Duration, metrics prometheus.Registerer) *Server {
+	s := &Server{log: log, timeout: timeout, stopping: make(chan struct{}), measured: newMeasured(metrics)}
 	for i := range s.lanes {
 		lane := make(chan job, laneQueue)
 		s.lanes[i] = lane
 		s.workers.Go(func() {
 			for j := range lane {
-				j.done(s.store(j))
+				err := s.store(j)
+				if err != nil {
+					s.measured.count("failed")
+				}
+				j.done(err)
 			}
 		})
 	}
@@ -84,14 +90,20 @@ func (s *Server) store(j job) error {
 		return context.Cause(j.ctx)
 	}
 	if isPosition(j.event) {
-		return storeError(j.log.SendPosition(j.event, j.encoded, LastStored(j.ctx, j.event.GetGuildId())))
+		if err := j.log.SendPosition(j.event, j.encoded, LastStored(j.ctx, j.event.GetGuildId())); err != nil {
+			return storeError(err)
+		}
+		s.measured.count("position")
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, s.timeout)
 	defer cancel()
+	began := time.Now()
 	sequence, duplicate, err := j.log.Append(ctx, j.event, j.encoded)
 	if err != nil {
 		return storeError(err)
 	}
+	s.measured.stored(began, duplicate)
 	j.result.Sequence, j.result.Duplicate = sequence, duplicate
 	remember(j.ctx, j.event.GetGuildId(), sequence)
 	return nil
@@ -120,10 +132,12 @@ func (s *Server) submit(ctx context.Context, events []*playerv1.Event, fail cont
 	encoded := make([][]byte, len(events))
 	for i, ev := range events {
 		if err := player.Validate(ev); err != nil {
+			s.measured.count("refused")
 			return nil, status.Errorf(codes.InvalidArgument, "events[%d].%v", i, err)
 		}
 		var err error
 		if encoded[i], err = log.Encode(ev); err != nil {
+			s.measured.count("refused")
 			return nil, status.Errorf(codes.InvalidArgument, "events[%d]: %v", i, err)
 		}
 	}

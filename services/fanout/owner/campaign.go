@@ -100,6 +100,7 @@ func (o *Owner) endLost() {
 		if t.lease.valid() || o.isLeaving(t) {
 			continue
 		}
+		o.measured.lost.Inc()
 		o.log.Warn("lost a lease", "partition", t.lease.partition, "epoch", t.lease.epoch)
 		t.cancel()
 		t.partition.close()
@@ -138,6 +139,7 @@ func (o *Owner) acquire(ctx, background context.Context, number uint32) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	running, cancel := context.WithCancel(background)
 	t := &tenure{
 		lease: granted, cancel: cancel, ended: make(chan struct{}),
@@ -149,7 +151,10 @@ func (o *Owner) acquire(ctx, background context.Context, number uint32) error {
 	o.tasks.Go(func() {
 		defer close(t.ended)
 		defer cancel()
-		t.partition.run(running, o.options.CheckpointInterval, func() { o.announce(t) })
+		t.partition.run(running, o.options.CheckpointInterval, func() {
+			o.measured.takeovers.Observe(time.Since(began).Seconds())
+			o.announce(t)
+		})
 	})
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pona-realtime/pona/pkg/player"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -38,6 +39,8 @@ type Options struct {
 	StateTTL           time.Duration // 0 means 7 days: the state of a guild without events for so long is forgotten
 	MaxReplayBytes     int           // 0 means 16 MiB: an edge that missed more of a guild gets a snapshot instead
 	Replicas           int           // of the two buckets; 0 means 1
+
+	Metrics prometheus.Registerer // nil means none
 }
 
 func (o Options) withDefaults() Options {
@@ -65,9 +68,10 @@ type Owner struct {
 	count   uint32 // partitions
 	log     *slog.Logger
 
-	members *members
-	ages    *ages
-	tasks   sync.WaitGroup // takeovers and hand-overs
+	members  *members
+	measured *measured
+	ages     *ages
+	tasks    sync.WaitGroup // takeovers and hand-overs
 
 	// Set by Start, used by what Run starts.
 	leases      jetstream.KeyValue
@@ -83,10 +87,12 @@ type Owner struct {
 // New makes an owner of none of so many partitions.
 func New(partitions uint32, o Options, log *slog.Logger) *Owner {
 	o = o.withDefaults()
-	return &Owner{
+	owner := &Owner{
 		options: o, count: partitions, log: log, members: newMembers(o.ID, o.LeaseTTL), ages: new(ages),
 		held: make(map[uint32]*tenure), edges: make(map[*route.Edge]struct{}),
 	}
+	owner.measured = owner.measure(o.Metrics)
+	return owner
 }
 
 // Start makes or checks the buckets. Run must follow.

@@ -33,6 +33,8 @@ type Edge struct {
 	room  chan struct{} // holds one token when there may be less than half of limit
 	over  chan struct{} // closed when the queue was given up
 
+	measured *measured
+
 	mu        sync.Mutex
 	items     []item
 	positions map[uint64]int // by guild: where in items a position waits
@@ -43,7 +45,7 @@ type Edge struct {
 func newEdge(id string, limit int) *Edge {
 	return &Edge{
 		id: id, limit: limit, positions: make(map[uint64]int),
-		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), over: make(chan struct{}),
+		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), over: make(chan struct{}), measured: new(Server).measure(nil),
 	}
 }
 
@@ -88,6 +90,7 @@ func (e *Edge) Position(position *edgev1.Delivery) {
 	if at, waits := e.positions[position.GetGuildId()]; waits {
 		e.bytes += next.size - e.items[at].size
 		e.items[at] = next
+		e.measured.conflated.Inc()
 		return
 	}
 	if e.ended == nil {
@@ -126,6 +129,7 @@ func (e *Edge) end(err error) {
 
 // giveUp ends the stream without what waits. The caller holds mu.
 func (e *Edge) giveUp(err error) {
+	e.measured.cut.Inc()
 	e.ended = err
 	e.items = nil
 	clear(e.positions)

@@ -37,6 +37,7 @@ func send(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverR
 				return err
 			}
 			e.sent(size)
+			e.measured.sent(message.GetBatch(), size)
 			rest = rest[count:]
 		}
 		clear(items)

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -40,6 +41,7 @@ type Server struct {
 	partitions Partitions
 	queueBytes int
 	log        *slog.Logger
+	measured   *measured
 
 	mu      sync.Mutex
 	edges   map[*Edge]struct{}
@@ -47,9 +49,11 @@ type Server struct {
 	streams sync.WaitGroup // the two goroutines of each stream
 }
 
-// NewServer makes a server that keeps at most queueBytes for an edge.
-func NewServer(partitions Partitions, queueBytes int, log *slog.Logger) *Server {
-	return &Server{partitions: partitions, queueBytes: queueBytes, log: log, edges: make(map[*Edge]struct{})}
+// NewServer makes a server that keeps at most queueBytes for an edge. Metrics may be nil.
+func NewServer(partitions Partitions, queueBytes int, metrics prometheus.Registerer, log *slog.Logger) *Server {
+	s := &Server{partitions: partitions, queueBytes: queueBytes, log: log, edges: make(map[*Edge]struct{})}
+	s.measured = s.measure(metrics)
+	return s
 }
 
 var errStopping = status.Error(codes.Unavailable, "this fanout stops")
@@ -82,6 +86,7 @@ func (s *Server) Deliver(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, 
 		return status.Errorf(codes.InvalidArgument, "hello.edge_id: %d bytes, must be 1 to %d", len(id), maxEdgeID)
 	}
 	e := newEdge(id, s.queueBytes)
+	e.measured = s.measured
 	if !s.enter(e) {
 		return errStopping
 	}

@@ -24,7 +24,10 @@ const (
 // ctx ends; then it returns nil. Lost connections are made up for. Another error means that NATS
 // refused, and Follow may be called again.
 func (s *Stream) Follow(ctx context.Context, partition uint32, after uint64, handle func(*edgev1.Delivery)) error {
-	return s.read(ctx, ofPartition(partition), after, func(d *edgev1.Delivery) bool {
+	lag := &s.lag[partition]
+	defer lag.Store(0)
+	return s.read(ctx, ofPartition(partition), after, func(d *edgev1.Delivery, behind uint64) bool {
+		lag.Store(behind)
 		handle(d)
 		return true
 	})
@@ -46,7 +49,7 @@ func (s *Stream) History(ctx context.Context, r Range) (events []*edgev1.Deliver
 		return nil, false, err // nor would the read ever come to its end
 	}
 	size, done := 0, false
-	err = s.read(ctx, s.ofGuild(r.GuildID), r.After, func(d *edgev1.Delivery) bool {
+	err = s.read(ctx, s.ofGuild(r.GuildID), r.After, func(d *edgev1.Delivery, _ uint64) bool {
 		done = d.GetSequence() >= r.UpTo
 		if d.GetSequence() <= r.UpTo {
 			events = append(events, d)
@@ -103,8 +106,19 @@ func (s *Stream) Positions(partition uint32, handle func(guildID, after uint64, 
 	return func() { _ = sub.Unsubscribe() }, nil // an error means that the connection is gone, and the subscription with it
 }
 
-// read hands the stored events of a subject to handle until that says false or ctx ends.
-func (s *Stream) read(ctx context.Context, subject string, after uint64, handle func(*edgev1.Delivery) bool) error {
+// Lag is how many stored events the partitions that are followed have not handled: all together, and
+// of the one that is furthest behind.
+func (s *Stream) Lag() (sum, most uint64) {
+	for i := range s.lag {
+		behind := s.lag[i].Load()
+		sum, most = sum+behind, max(most, behind)
+	}
+	return sum, most
+}
+
+// read hands the stored events of a subject to handle until that says false or ctx ends, and with
+// each how many more there are.
+func (s *Stream) read(ctx context.Context, subject string, after uint64, handle func(d *edgev1.Delivery, more uint64) bool) error {
 	consumer, err := s.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		FilterSubjects:    []string{subject},
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -140,7 +154,7 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, handle 
 			Sequence:   meta.Sequence.Stream,
 			Event:      msg.Data(),
 			StoredAtNs: meta.Timestamp.UnixNano(),
-		}) {
+		}, meta.NumPending) {
 			return nil
 		}
 	}

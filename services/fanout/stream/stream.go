@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,6 +47,7 @@ type Stream struct {
 	stream     jetstream.Stream
 	partitions uint32
 	maxEvent   int
+	lag        []atomic.Uint64 // by partition
 }
 
 // ErrSettings means that the settings do not fit what is there, and will not by trying again.
@@ -58,7 +60,7 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{nc: nc, js: js, partitions: o.Partitions, maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
+	s := &Stream{nc: nc, js: js, partitions: o.Partitions, lag: make([]atomic.Uint64, o.Partitions), maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
 	want := o.config()
 	// A cluster that is about to find its leader drops requests: better to ask again soon.
 	ask, cancel := context.WithTimeout(ctx, askTimeout)
