@@ -20,6 +20,7 @@ var modules = []struct{ name, suite string }{
 	{"socket-protocol", "sio-protocol"},
 	{"socket-client", "sio-client"},
 	{"socket-binary", "sio-client"},
+	{"recovery", "sio-client"},
 }
 
 // servers are started for all modules of a test; a suite has one.

@@ -23,7 +23,7 @@ func run(ctx context.Context, variable func(string) string) error {
 		return fmt.Errorf("SUITE=%q: must be one of %s", name, known)
 	}
 	p := s.open()
-	l := listeners{name: name, failed: make(chan error, 2), teardown: []func(context.Context) error{p.close}}
+	l := listeners{name: name, failed: make(chan error, 2)}
 	err := l.listen("PORT", cmp.Or(variable("PORT"), s.port), p.clients)
 	if err == nil && p.control != nil {
 		err = l.listen("CTRL_PORT", variable("CTRL_PORT"), p.control)
@@ -36,17 +36,18 @@ func run(ctx context.Context, variable func(string) string) error {
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	for _, f := range l.teardown {
-		err = errors.Join(err, f(bounded))
+	err = errors.Join(err, p.close(bounded))
+	for _, s := range l.servers {
+		err = errors.Join(err, s.Close()) // no session is left whose answer is to be waited for
 	}
 	return err
 }
 
-// listeners are what is open, and how it is closed again.
+// listeners are what is open for a suite.
 type listeners struct {
-	name     string // of the suite
-	failed   chan error
-	teardown []func(context.Context) error
+	name    string // of the suite
+	servers []*http.Server
+	failed  chan error // has room for the end of each
 }
 
 // listen serves a handler at the port that a variable gives.
@@ -60,7 +61,7 @@ func (l *listeners) listen(variable, port string, h http.Handler) error {
 	}
 	fmt.Fprintf(os.Stdout, "%s %s %s\n", l.name, variable, listener.Addr())
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	l.teardown = append(l.teardown, server.Shutdown)
+	l.servers = append(l.servers, server)
 	go func() { l.failed <- server.Serve(listener) }()
 	return nil
 }

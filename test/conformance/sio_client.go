@@ -11,10 +11,13 @@ import (
 
 // newSocketClient serves the official Socket.IO client's suite.
 func newSocketClient() peer {
-	server := socketio.NewServer(socketio.Options{Engine: engineio.Options{
-		PingInterval: 2 * time.Second,
-		AllowRequest: func(*http.Request) error { time.Sleep(10 * time.Millisecond); return nil },
-	}})
+	server := socketio.NewServer(socketio.Options{
+		Engine: engineio.Options{
+			PingInterval: 2 * time.Second,
+			AllowRequest: func(*http.Request) error { time.Sleep(10 * time.Millisecond); return nil },
+		},
+		Recovery: socketio.NewMemoryRecovery(socketio.MemoryRecoveryOptions{}),
+	})
 	for _, name := range []string{"/timeout_socket", "/valid", "/asd"} {
 		server.Of(name)
 	}

@@ -187,16 +187,6 @@ test("a socket left and opened again", async (t) => {
 
 // Losing the connection.
 
-test("a client comes back by itself, with another id where nothing tells what it has seen", async (t) => {
-  const socket = connect(t);
-  await once(socket, "connect");
-  const before = socket.id;
-  socket.io.engine.close();
-  await once(socket.io, "reconnect");
-  await once(socket, "connect");
-  ok(socket.id !== before && !socket.recovered, `${before}, then ${socket.id}`);
-});
-
 test("a client comes back after it was opened by hand", async (t) => {
   const socket = connect(t);
   await once(socket, "connect");
