@@ -24,6 +24,7 @@ import (
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
+	"github.com/pona-realtime/pona/services/fanout/revoke"
 	"github.com/pona-realtime/pona/services/fanout/route"
 	"github.com/pona-realtime/pona/services/fanout/stream"
 )
@@ -48,6 +49,7 @@ type App struct {
 	owner    *owner.Owner
 	route    *route.Server
 	commands *commands.Server
+	revoke   *revoke.Server
 }
 
 // New puts a fanout together and listens, but serves nobody yet: Run must follow. The error is one
@@ -94,6 +96,7 @@ func (a *App) build() {
 	}, a.log)
 	a.measureLag()
 	a.summary = metrics.NewSummary(a.registry, a.summarize)
+	a.revoke = revoke.NewServer(s.ID, a.route, a.log)
 	a.grpc = a.newGRPC()
 }
 

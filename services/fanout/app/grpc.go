@@ -19,6 +19,7 @@ import (
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
+	"github.com/pona-realtime/pona/services/fanout/revoke"
 	"github.com/pona-realtime/pona/services/fanout/route"
 )
 
@@ -48,18 +49,19 @@ func (a *App) newGRPC() *grpc.Server {
 		grpc.StatsHandler(ingest.Connections{}),
 		grpc.WaitForHandlers(true),
 	)
-	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands})
+	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands, revoke: a.revoke})
 	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, owner: a.owner, commands: a.commands})
 	healthv1.RegisterHealthServer(server, healthService{Server: grpchealth.NewServer(), app: a})
 	reflection.Register(server)
 	return server
 }
 
-// botService is BotService out of two packages.
+// botService is BotService out of three packages.
 type botService struct {
 	botv1.UnimplementedBotServiceServer
 	ingest   *ingest.Server
 	commands *commands.Server
+	revoke   *revoke.Server
 }
 
 func (s botService) Publish(ctx context.Context, r *botv1.PublishRequest) (*botv1.PublishResponse, error) {
@@ -72,6 +74,10 @@ func (s botService) PublishStream(call grpc.BidiStreamingServer[botv1.PublishStr
 
 func (s botService) ServeCommands(call grpc.BidiStreamingServer[botv1.ServeCommandsRequest, botv1.ServeCommandsResponse]) error {
 	return s.commands.ServeCommands(call)
+}
+
+func (s botService) Revoke(ctx context.Context, r *botv1.RevokeRequest) (*botv1.RevokeResponse, error) {
+	return s.revoke.Revoke(ctx, r)
 }
 
 // edgeService is EdgeService out of two packages.
@@ -88,6 +94,10 @@ func (s edgeService) Deliver(call grpc.BidiStreamingServer[edgev1.DeliverRequest
 
 func (s edgeService) Dispatch(ctx context.Context, r *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
 	return s.commands.Dispatch(ctx, r)
+}
+
+func (s edgeService) FindMember(ctx context.Context, r *edgev1.FindMemberRequest) (*edgev1.FindMemberResponse, error) {
+	return s.commands.FindMember(ctx, r)
 }
 
 func (s edgeService) Replay(ctx context.Context, r *edgev1.ReplayRequest) (*edgev1.ReplayResponse, error) {

@@ -131,7 +131,7 @@ func (a *App) open(ctx context.Context, nc *nats.Conn) error {
 	if err := a.owner.Start(ctx, js, events); err != nil {
 		return err
 	}
-	if err := a.commands.Listen(nc); err != nil {
+	if err := errors.Join(a.commands.Listen(nc), a.revoke.Listen(nc)); err != nil {
 		return err
 	}
 	if limit := events.MaxEventBytes(); limit < int(s.MaxEvent) {

@@ -20,6 +20,8 @@ type bot struct {
 	out  chan *botv1.ServeCommandsResponse
 	gone chan struct{} // closed when the call ends
 
+	queries queries // about members
+
 	mu      sync.Mutex
 	waiting map[string]command // by command id
 }

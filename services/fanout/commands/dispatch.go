@@ -35,12 +35,16 @@ func (s *Server) dispatch(ctx context.Context, r *edgev1.DispatchRequest) (*edge
 	if response, found, err := s.dispatchHere(ctx, r); found {
 		return response, err
 	}
-	return s.dispatchElsewhere(ctx, r)
+	var response edgev1.DispatchResponse
+	if err := s.elsewhere(ctx, runsCommands, runSubject, r.GetGuildId(), r, &response); err != nil {
+		return nil, err
+	}
+	return &response, nil
 }
 
 // dispatchHere asks a bot of this fanout, if one serves the guild.
 func (s *Server) dispatchHere(ctx context.Context, r *edgev1.DispatchRequest) (response *edgev1.DispatchResponse, found bool, err error) {
-	b := s.registry.find(r.GetGuildId())
+	b := s.registry.find(r.GetGuildId(), runsCommands)
 	if b == nil {
 		return nil, false, nil
 	}

@@ -3,7 +3,9 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,11 +17,13 @@ import (
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
-// Each fanout answers on two subjects: whether it has a bot for a guild (decimal id; "yes" or
-// "no"), and a command for it (DispatchRequest and DispatchResponse).
+// Each fanout answers on three subjects: whether it has a bot for a guild (decimal id, and after a
+// space the purpose if there is one; "yes" or "no"), a command for it (DispatchRequest and DispatchResponse), and a question
+// about a member (FindMemberRequest and FindMemberResponse).
 const (
-	findSubject = "fanout.commands.find."
-	runSubject  = "fanout.commands.run."
+	findSubject   = "fanout.commands.find."
+	runSubject    = "fanout.commands.run."
+	memberSubject = "fanout.commands.member."
 )
 
 // Headers of a command between fanouts.
@@ -37,8 +41,12 @@ func (s *Server) Listen(nc *nats.Conn) error {
 	if _, err := nc.Subscribe(findSubject+s.options.FanoutID, s.find); err != nil {
 		return err
 	}
-	if _, err := nc.Subscribe(runSubject+s.options.FanoutID, s.run); err != nil {
-		return err
+	for subject, answer := range map[string]func(*nats.Msg) (proto.Message, error){
+		runSubject: s.runHere, memberSubject: s.findHere,
+	} {
+		if _, err := nc.Subscribe(subject+s.options.FanoutID, func(msg *nats.Msg) { s.take(msg, answer) }); err != nil {
+			return err
+		}
 	}
 	s.nats.Store(nc)
 	return nil
@@ -47,21 +55,22 @@ func (s *Server) Listen(nc *nats.Conn) error {
 // find says whether a bot of this fanout serves the guild.
 func (s *Server) find(msg *nats.Msg) {
 	answer := "no"
-	if guildID, err := strconv.ParseUint(string(msg.Data), 10, 64); err == nil && s.registry.find(guildID) != nil {
+	digits, what, _ := strings.Cut(string(msg.Data), " ")
+	if guildID, err := strconv.ParseUint(digits, 10, 64); err == nil && s.registry.find(guildID, purpose(what)) != nil {
 		answer = "yes"
 	}
 	_ = msg.Respond([]byte(answer)) // nobody can be told that the connection is gone
 }
 
-// run brings another fanout's command to a bot of this one.
-func (s *Server) run(msg *nats.Msg) {
+// take answers another fanout's request.
+func (s *Server) take(msg *nats.Msg, answer func(*nats.Msg) (proto.Message, error)) {
 	if !s.room.TryAcquire(1) {
-		respondError(msg, status.Errorf(codes.Unavailable, "%d commands of other fanouts wait here", maxRelayed))
+		respondError(msg, status.Errorf(codes.Unavailable, "%d requests of other fanouts wait here", maxRelayed))
 		return
 	}
 	s.relayed.Go(func() {
 		defer s.room.Release(1)
-		response, err := s.runHere(msg)
+		response, err := answer(msg)
 		if err != nil {
 			respondError(msg, err)
 			return
@@ -75,16 +84,13 @@ func (s *Server) run(msg *nats.Msg) {
 	})
 }
 
-func (s *Server) runHere(msg *nats.Msg) (*edgev1.DispatchResponse, error) {
+// runHere brings another fanout's command to a bot of this one.
+func (s *Server) runHere(msg *nats.Msg) (proto.Message, error) {
 	var r edgev1.DispatchRequest
-	if err := proto.Unmarshal(msg.Data, &r); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
-	}
-	ms, err := strconv.ParseUint(msg.Header.Get(timeoutHeader), 10, 32)
+	ctx, cancel, err := s.opened(msg, &r)
 	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "%s: %v", timeoutHeader, err)
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), min(time.Duration(ms)*time.Millisecond, s.options.Timeout))
 	defer cancel()
 	response, found, err := s.dispatchHere(ctx, &r)
 	if !found {
@@ -93,50 +99,81 @@ func (s *Server) runHere(msg *nats.Msg) (*edgev1.DispatchResponse, error) {
 	return response, err
 }
 
-// dispatchElsewhere finds a peer with a bot for the guild and gives it the command.
-func (s *Server) dispatchElsewhere(ctx context.Context, r *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
+// findHere asks a bot of this fanout about a member for another fanout.
+func (s *Server) findHere(msg *nats.Msg) (proto.Message, error) {
+	var r edgev1.FindMemberRequest
+	ctx, cancel, err := s.opened(msg, &r)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	response, found, err := s.memberHere(ctx, &r)
+	if !found {
+		return nil, errNoMembers
+	}
+	return response, err
+}
+
+// opened reads a request, and for how long somebody waits.
+func (s *Server) opened(msg *nats.Msg, r proto.Message) (context.Context, context.CancelFunc, error) {
+	if err := proto.Unmarshal(msg.Data, r); err != nil {
+		return nil, nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	ms, err := strconv.ParseUint(msg.Header.Get(timeoutHeader), 10, 32)
+	if err != nil {
+		return nil, nil, status.Errorf(codes.InvalidArgument, "%s: %v", timeoutHeader, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), min(time.Duration(ms)*time.Millisecond, s.options.Timeout))
+	return ctx, cancel, nil
+}
+
+// elsewhere finds a peer with a bot for the guild, gives it the request and reads its response.
+func (s *Server) elsewhere(ctx context.Context, purpose purpose, subject string, guildID uint64, request, response proto.Message) error {
+	none := errNoBot
+	if purpose == findsMembers {
+		none = errNoMembers
+	}
 	nc, peers := s.nats.Load(), s.options.Peers()
 	if nc == nil || len(peers) == 0 {
-		return nil, errNoBot
+		return none
 	}
-	peer := findPeer(ctx, nc, peers, r.GetGuildId())
+	peer := findPeer(ctx, nc, peers, guildID, purpose)
 	if peer == "" {
-		return nil, errNoBot
+		return none
 	}
-	encoded, err := proto.Marshal(r)
+	encoded, err := proto.Marshal(request)
 	if err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
+		return status.Error(codes.Internal, err.Error())
 	}
-	response, err := nc.RequestMsgWithContext(ctx, &nats.Msg{
-		Subject: runSubject + peer,
+	got, err := nc.RequestMsgWithContext(ctx, &nats.Msg{
+		Subject: subject + peer,
 		Header:  nats.Header{timeoutHeader: {strconv.FormatUint(uint64(millisecondsLeft(ctx)), 10)}},
 		Data:    encoded,
 	})
 	switch {
 	case ctx.Err() != nil:
-		return nil, endOf(ctx)
+		return endOf(ctx)
 	case errors.Is(err, nats.ErrNoResponders):
-		return nil, errNoBot
+		return none
 	case err != nil:
-		return nil, status.Errorf(codes.Unavailable, "the bot's fanout cannot be reached: %v", err)
+		return status.Errorf(codes.Unavailable, "the bot's fanout cannot be reached: %v", err)
 	}
-	if code := response.Header.Get(codeHeader); code != "" {
+	if code := got.Header.Get(codeHeader); code != "" {
 		number, err := strconv.ParseUint(code, 10, 32)
 		if err != nil {
 			number = uint64(codes.Unknown)
 		}
-		return nil, status.Error(codes.Code(number), response.Header.Get(reasonHeader))
+		return status.Error(codes.Code(number), got.Header.Get(reasonHeader))
 	}
-	var answer edgev1.DispatchResponse
-	if err := proto.Unmarshal(response.Data, &answer); err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
+	if err := proto.Unmarshal(got.Data, response); err != nil {
+		return status.Error(codes.Internal, err.Error())
 	}
-	return &answer, nil
+	return nil
 }
 
 // findPeer asks all peers at once and gives the first that has a bot for the guild; empty when all
 // have said no, are gone, or did not answer.
-func findPeer(ctx context.Context, nc *nats.Conn, peers []string, guildID uint64) string {
+func findPeer(ctx context.Context, nc *nats.Conn, peers []string, guildID uint64, purpose purpose) string {
 	ctx, cancel := context.WithTimeout(ctx, findWithin)
 	found := make(chan string, len(peers))
 	var asking sync.WaitGroup
@@ -144,7 +181,7 @@ func findPeer(ctx context.Context, nc *nats.Conn, peers []string, guildID uint64
 	defer cancel()
 	for _, peer := range peers {
 		asking.Go(func() {
-			response, err := nc.RequestWithContext(ctx, findSubject+peer, strconv.AppendUint(nil, guildID, 10))
+			response, err := nc.RequestWithContext(ctx, findSubject+peer, []byte(strings.TrimSpace(fmt.Sprintf("%d %s", guildID, purpose))))
 			if err != nil || string(response.Data) != "yes" {
 				peer = ""
 			}

@@ -14,9 +14,19 @@ type registry struct {
 }
 
 type entry struct {
-	bot   *bot
-	scope scope
+	bot     *bot
+	scope   scope
+	members bool // answers for the guilds' members
 }
+
+// purpose is what a bot is looked for.
+type purpose string
+
+// What a bot can be found for; the texts go from fanout to fanout.
+const (
+	runsCommands purpose = ""
+	findsMembers purpose = "members"
+)
 
 // scope is a set of guilds: the list if there is one, else those of the shard.
 type scope struct {
@@ -49,14 +59,14 @@ func (s scope) serves(guildID uint64) bool {
 }
 
 // register puts the bot in the place of its former entry. meanwhile runs before anybody can find it there.
-func (r *registry) register(b *bot, s scope, meanwhile func() error) error {
+func (r *registry) register(b *bot, s scope, members bool, meanwhile func() error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := meanwhile(); err != nil {
 		return err
 	}
 	r.remove(b)
-	r.entries = append(r.entries, entry{b, s})
+	r.entries = append(r.entries, entry{b, s, members})
 	return nil
 }
 
@@ -76,12 +86,12 @@ func (r *registry) len() int {
 	return len(r.entries)
 }
 
-// find gives the bot that serves the guild, nil when there is none.
-func (r *registry) find(guildID uint64) *bot {
+// find gives the bot that serves the guild for that purpose, nil when there is none.
+func (r *registry) find(guildID uint64, purpose purpose) *bot {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, e := range slices.Backward(r.entries) {
-		if e.scope.serves(guildID) {
+		if (e.members || purpose == runsCommands) && e.scope.serves(guildID) {
 			return e.bot
 		}
 	}

@@ -41,27 +41,30 @@ func TestRegistry(t *testing.T) {
 	var r registry
 	old, young := newBot("old"), newBot("young")
 	nothing := func() error { return nil }
-	if r.find(1) != nil {
+	if r.find(1, runsCommands) != nil {
 		t.Error("an empty registry has a bot")
 	}
-	if err := errors.Join(r.register(old, scopeOf(all()), nothing), r.register(young, scopeOf(list(1)), nothing)); err != nil {
+	if err := errors.Join(r.register(old, scopeOf(all()), false, nothing), r.register(young, scopeOf(list(1)), true, nothing)); err != nil {
 		t.Fatal(err)
 	}
-	if r.find(1) != young || r.find(2) != old {
+	if r.find(1, runsCommands) != young || r.find(2, runsCommands) != old {
 		t.Error("of two that serve a guild, the one registered last should be found")
 	}
-	if err := r.register(young, scopeOf(list(2)), nothing); err != nil {
+	if err := r.register(young, scopeOf(list(2)), true, nothing); err != nil {
 		t.Fatal(err)
 	}
-	if r.find(1) != old || r.find(2) != young {
+	if r.find(1, runsCommands) != old || r.find(2, runsCommands) != young {
 		t.Error("a later registration should replace the one before")
 	}
+	if r.find(1, findsMembers) != nil || r.find(2, findsMembers) != young {
+		t.Error("a bot that does not answer for members was found for them, or one that does was not")
+	}
 	refused := errors.New("refused")
-	if err := r.register(young, scopeOf(list(3)), func() error { return refused }); !errors.Is(err, refused) || r.find(3) == young {
+	if err := r.register(young, scopeOf(list(3)), true, func() error { return refused }); !errors.Is(err, refused) || r.find(3, runsCommands) == young {
 		t.Errorf("a refused registration changed something: %v", err)
 	}
 	r.deregister(young)
-	if r.find(2) != old {
+	if r.find(2, runsCommands) != old {
 		t.Error("a bot that left is still found")
 	}
 }

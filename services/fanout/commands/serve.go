@@ -75,6 +75,10 @@ func (s *Server) read(call grpc.BidiStreamingServer[botv1.ServeCommandsRequest, 
 			}
 		case *botv1.ServeCommandsRequest_Answer:
 			s.answer(call.Context(), b, message.Answer)
+		case *botv1.ServeCommandsRequest_Member:
+			if err := b.member(message.Member); err != nil {
+				return err
+			}
 		default:
 			return status.Error(codes.InvalidArgument, "message: missing, or not known to this version")
 		}
@@ -86,7 +90,7 @@ func (s *Server) register(b *bot, r *botv1.Registration) error {
 	if err := check(r); err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
-	return s.registry.register(b, scopeOf(r), func() error {
+	return s.registry.register(b, scopeOf(r), r.GetAnswersMembers(), func() error {
 		select {
 		case b.out <- &botv1.ServeCommandsResponse{Message: &botv1.ServeCommandsResponse_Registered{
 			Registered: &botv1.Registered{FanoutId: s.options.FanoutID},

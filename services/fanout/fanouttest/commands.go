@@ -43,6 +43,24 @@ func (c *Commands) Next() *botv1.Command {
 	return response.GetCommand()
 }
 
+// NextQuery waits for a question about a member.
+func (c *Commands) NextQuery() *botv1.MemberQuery {
+	c.t.Helper()
+	response := c.next()
+	if response.GetMemberQuery() == nil {
+		c.t.Fatalf("instead of a member query came %v", response)
+	}
+	return response.GetMemberQuery()
+}
+
+// Member answers one.
+func (c *Commands) Member(m *botv1.Member) {
+	c.t.Helper()
+	if err := c.stream.Send(&botv1.ServeCommandsRequest{Message: &botv1.ServeCommandsRequest_Member{Member: m}}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func (c *Commands) next() *botv1.ServeCommandsResponse {
 	c.t.Helper()
 	response, err := c.stream.Recv()

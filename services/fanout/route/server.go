@@ -154,6 +154,16 @@ func (s *Server) read(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edg
 	}
 }
 
+// Tell gives every edge a message that belongs to no partition, and says how many they are.
+func (s *Server) Tell(message *edgev1.DeliverResponse) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := range s.edges {
+		e.push(message)
+	}
+	return len(s.edges)
+}
+
 func (s *Server) enter(e *Edge) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

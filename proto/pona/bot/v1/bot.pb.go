@@ -316,6 +316,7 @@ type ServeCommandsRequest struct {
 	//
 	//	*ServeCommandsRequest_Registration
 	//	*ServeCommandsRequest_Answer
+	//	*ServeCommandsRequest_Member
 	Message       isServeCommandsRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -376,6 +377,15 @@ func (x *ServeCommandsRequest) GetAnswer() *Answer {
 	return nil
 }
 
+func (x *ServeCommandsRequest) GetMember() *Member {
+	if x != nil {
+		if x, ok := x.Message.(*ServeCommandsRequest_Member); ok {
+			return x.Member
+		}
+	}
+	return nil
+}
+
 type isServeCommandsRequest_Message interface {
 	isServeCommandsRequest_Message()
 }
@@ -388,9 +398,15 @@ type ServeCommandsRequest_Answer struct {
 	Answer *Answer `protobuf:"bytes,2,opt,name=answer,proto3,oneof"`
 }
 
+type ServeCommandsRequest_Member struct {
+	Member *Member `protobuf:"bytes,3,opt,name=member,proto3,oneof"`
+}
+
 func (*ServeCommandsRequest_Registration) isServeCommandsRequest_Message() {}
 
 func (*ServeCommandsRequest_Answer) isServeCommandsRequest_Message() {}
+
+func (*ServeCommandsRequest_Member) isServeCommandsRequest_Message() {}
 
 // Registration says for which guilds this bot answers.
 type Registration struct {
@@ -402,9 +418,11 @@ type Registration struct {
 	//	*Registration_All
 	//	*Registration_Guilds
 	//	*Registration_Shard
-	Scope         isRegistration_Scope `protobuf_oneof:"scope"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Scope isRegistration_Scope `protobuf_oneof:"scope"`
+	// This bot answers each MemberQuery with a Member.
+	AnswersMembers bool `protobuf:"varint,5,opt,name=answers_members,json=answersMembers,proto3" json:"answers_members,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Registration) Reset() {
@@ -476,6 +494,13 @@ func (x *Registration) GetShard() *Shard {
 		}
 	}
 	return nil
+}
+
+func (x *Registration) GetAnswersMembers() bool {
+	if x != nil {
+		return x.AnswersMembers
+	}
+	return false
 }
 
 type isRegistration_Scope interface {
@@ -644,6 +669,7 @@ type ServeCommandsResponse struct {
 	//
 	//	*ServeCommandsResponse_Registered
 	//	*ServeCommandsResponse_Command
+	//	*ServeCommandsResponse_MemberQuery
 	Message       isServeCommandsResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -704,6 +730,15 @@ func (x *ServeCommandsResponse) GetCommand() *Command {
 	return nil
 }
 
+func (x *ServeCommandsResponse) GetMemberQuery() *MemberQuery {
+	if x != nil {
+		if x, ok := x.Message.(*ServeCommandsResponse_MemberQuery); ok {
+			return x.MemberQuery
+		}
+	}
+	return nil
+}
+
 type isServeCommandsResponse_Message interface {
 	isServeCommandsResponse_Message()
 }
@@ -717,9 +752,16 @@ type ServeCommandsResponse_Command struct {
 	Command *Command `protobuf:"bytes,2,opt,name=command,proto3,oneof"`
 }
 
+type ServeCommandsResponse_MemberQuery struct {
+	// Only to a bot that answers_members.
+	MemberQuery *MemberQuery `protobuf:"bytes,3,opt,name=member_query,json=memberQuery,proto3,oneof"`
+}
+
 func (*ServeCommandsResponse_Registered) isServeCommandsResponse_Message() {}
 
 func (*ServeCommandsResponse_Command) isServeCommandsResponse_Message() {}
+
+func (*ServeCommandsResponse_MemberQuery) isServeCommandsResponse_Message() {}
 
 type Registered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -949,6 +991,258 @@ func (x *Answer) GetSequence() uint64 {
 	return 0
 }
 
+// MemberQuery asks whether a user is in a guild of the bot's.
+type MemberQuery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the query in its Member; unique for ever.
+	QueryId string `protobuf:"bytes,1,opt,name=query_id,json=queryId,proto3" json:"query_id,omitempty"`
+	// Discord snowflake.
+	GuildId uint64 `protobuf:"varint,2,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
+	// Discord snowflake.
+	UserId uint64 `protobuf:"varint,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Milliseconds from now until nobody waits for the answer any more.
+	TimeoutMs     uint32 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberQuery) Reset() {
+	*x = MemberQuery{}
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberQuery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberQuery) ProtoMessage() {}
+
+func (x *MemberQuery) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberQuery.ProtoReflect.Descriptor instead.
+func (*MemberQuery) Descriptor() ([]byte, []int) {
+	return file_pona_bot_v1_bot_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *MemberQuery) GetQueryId() string {
+	if x != nil {
+		return x.QueryId
+	}
+	return ""
+}
+
+func (x *MemberQuery) GetGuildId() uint64 {
+	if x != nil {
+		return x.GuildId
+	}
+	return 0
+}
+
+func (x *MemberQuery) GetUserId() uint64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *MemberQuery) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+// Member answers a MemberQuery.
+type Member struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	QueryId  string                 `protobuf:"bytes,1,opt,name=query_id,json=queryId,proto3" json:"query_id,omitempty"`
+	Standing v1.Standing            `protobuf:"varint,2,opt,name=standing,proto3,enum=pona.player.v1.Standing" json:"standing,omitempty"`
+	// JSON: the voice channel the member is in, as in MemberStateUpdated.state.newVC; empty where it is in none.
+	VoiceChannel  []byte `protobuf:"bytes,3,opt,name=voice_channel,json=voiceChannel,proto3" json:"voice_channel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_pona_bot_v1_bot_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Member) GetQueryId() string {
+	if x != nil {
+		return x.QueryId
+	}
+	return ""
+}
+
+func (x *Member) GetStanding() v1.Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return v1.Standing(0)
+}
+
+func (x *Member) GetVoiceChannel() []byte {
+	if x != nil {
+		return x.VoiceChannel
+	}
+	return nil
+}
+
+type RevokeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Discord snowflake.
+	GuildId uint64 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
+	// Discord snowflakes, 1 to 1000.
+	UserIds []uint64 `protobuf:"varint,2,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	// What clients are told before they are disconnected, up to 128 bytes; empty means "not a member of this guild".
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// True: who may still listen stays.
+	Check         bool `protobuf:"varint,4,opt,name=check,proto3" json:"check,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeRequest) Reset() {
+	*x = RevokeRequest{}
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeRequest) ProtoMessage() {}
+
+func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
+func (*RevokeRequest) Descriptor() ([]byte, []int) {
+	return file_pona_bot_v1_bot_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RevokeRequest) GetGuildId() uint64 {
+	if x != nil {
+		return x.GuildId
+	}
+	return 0
+}
+
+func (x *RevokeRequest) GetUserIds() []uint64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *RevokeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetCheck() bool {
+	if x != nil {
+		return x.Check
+	}
+	return false
+}
+
+type RevokeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many edges this fanout has told; other fanouts tell theirs.
+	Edges         uint32 `protobuf:"varint,1,opt,name=edges,proto3" json:"edges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeResponse) Reset() {
+	*x = RevokeResponse{}
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeResponse) ProtoMessage() {}
+
+func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_bot_v1_bot_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
+func (*RevokeResponse) Descriptor() ([]byte, []int) {
+	return file_pona_bot_v1_bot_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RevokeResponse) GetEdges() uint32 {
+	if x != nil {
+		return x.Edges
+	}
+	return 0
+}
+
 var File_pona_bot_v1_bot_proto protoreflect.FileDescriptor
 
 const file_pona_bot_v1_bot_proto_rawDesc = "" +
@@ -964,28 +1258,31 @@ const file_pona_bot_v1_bot_proto_rawDesc = "" +
 	"\x14PublishStreamRequest\x12-\n" +
 	"\x06events\x18\x01 \x03(\v2\x15.pona.player.v1.EventR\x06events\"M\n" +
 	"\x15PublishStreamResponse\x124\n" +
-	"\aresults\x18\x01 \x03(\v2\x1a.pona.bot.v1.PublishResultR\aresults\"\x91\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x1a.pona.bot.v1.PublishResultR\aresults\"\xc0\x01\n" +
 	"\x14ServeCommandsRequest\x12?\n" +
 	"\fregistration\x18\x01 \x01(\v2\x19.pona.bot.v1.RegistrationH\x00R\fregistration\x12-\n" +
-	"\x06answer\x18\x02 \x01(\v2\x13.pona.bot.v1.AnswerH\x00R\x06answerB\t\n" +
-	"\amessage\"\xbc\x01\n" +
+	"\x06answer\x18\x02 \x01(\v2\x13.pona.bot.v1.AnswerH\x00R\x06answer\x12-\n" +
+	"\x06member\x18\x03 \x01(\v2\x13.pona.bot.v1.MemberH\x00R\x06memberB\t\n" +
+	"\amessage\"\xe5\x01\n" +
 	"\fRegistration\x12\x19\n" +
 	"\bbot_name\x18\x01 \x01(\tR\abotName\x12*\n" +
 	"\x03all\x18\x02 \x01(\v2\x16.pona.bot.v1.AllGuildsH\x00R\x03all\x120\n" +
 	"\x06guilds\x18\x03 \x01(\v2\x16.pona.bot.v1.GuildListH\x00R\x06guilds\x12*\n" +
-	"\x05shard\x18\x04 \x01(\v2\x12.pona.bot.v1.ShardH\x00R\x05shardB\a\n" +
+	"\x05shard\x18\x04 \x01(\v2\x12.pona.bot.v1.ShardH\x00R\x05shard\x12'\n" +
+	"\x0fanswers_members\x18\x05 \x01(\bR\x0eanswersMembersB\a\n" +
 	"\x05scope\"\v\n" +
 	"\tAllGuilds\"(\n" +
 	"\tGuildList\x12\x1b\n" +
 	"\tguild_ids\x18\x01 \x03(\x04R\bguildIds\"3\n" +
 	"\x05Shard\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"\x8f\x01\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xce\x01\n" +
 	"\x15ServeCommandsResponse\x129\n" +
 	"\n" +
 	"registered\x18\x01 \x01(\v2\x17.pona.bot.v1.RegisteredH\x00R\n" +
 	"registered\x120\n" +
-	"\acommand\x18\x02 \x01(\v2\x14.pona.bot.v1.CommandH\x00R\acommandB\t\n" +
+	"\acommand\x18\x02 \x01(\v2\x14.pona.bot.v1.CommandH\x00R\acommand\x12=\n" +
+	"\fmember_query\x18\x03 \x01(\v2\x18.pona.bot.v1.MemberQueryH\x00R\vmemberQueryB\t\n" +
 	"\amessage\")\n" +
 	"\n" +
 	"Registered\x12\x1b\n" +
@@ -1006,16 +1303,34 @@ const file_pona_bot_v1_bot_proto_rawDesc = "" +
 	"\x06status\x18\x02 \x01(\x0e2\x13.pona.bot.v1.StatusR\x06status\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04json\x18\x04 \x01(\fR\x04json\x12\x1a\n" +
-	"\bsequence\x18\x05 \x01(\x04R\bsequence*A\n" +
+	"\bsequence\x18\x05 \x01(\x04R\bsequence\"{\n" +
+	"\vMemberQuery\x12\x19\n" +
+	"\bquery_id\x18\x01 \x01(\tR\aqueryId\x12\x19\n" +
+	"\bguild_id\x18\x02 \x01(\x04R\aguildId\x12\x17\n" +
+	"\auser_id\x18\x03 \x01(\x04R\x06userId\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\rR\ttimeoutMs\"~\n" +
+	"\x06Member\x12\x19\n" +
+	"\bquery_id\x18\x01 \x01(\tR\aqueryId\x124\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x18.pona.player.v1.StandingR\bstanding\x12#\n" +
+	"\rvoice_channel\x18\x03 \x01(\fR\fvoiceChannel\"s\n" +
+	"\rRevokeRequest\x12\x19\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x19\n" +
+	"\buser_ids\x18\x02 \x03(\x04R\auserIds\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05check\x18\x04 \x01(\bR\x05check\"&\n" +
+	"\x0eRevokeResponse\x12\x14\n" +
+	"\x05edges\x18\x01 \x01(\rR\x05edges*A\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x10\n" +
-	"\fSTATUS_ERROR\x10\x022\x8a\x02\n" +
+	"\fSTATUS_ERROR\x10\x022\xcd\x02\n" +
 	"\n" +
 	"BotService\x12D\n" +
 	"\aPublish\x12\x1b.pona.bot.v1.PublishRequest\x1a\x1c.pona.bot.v1.PublishResponse\x12Z\n" +
 	"\rPublishStream\x12!.pona.bot.v1.PublishStreamRequest\x1a\".pona.bot.v1.PublishStreamResponse(\x010\x01\x12Z\n" +
-	"\rServeCommands\x12!.pona.bot.v1.ServeCommandsRequest\x1a\".pona.bot.v1.ServeCommandsResponse(\x010\x01B7Z5github.com/pona-realtime/pona/proto/pona/bot/v1;botv1b\x06proto3"
+	"\rServeCommands\x12!.pona.bot.v1.ServeCommandsRequest\x1a\".pona.bot.v1.ServeCommandsResponse(\x010\x01\x12A\n" +
+	"\x06Revoke\x12\x1a.pona.bot.v1.RevokeRequest\x1a\x1b.pona.bot.v1.RevokeResponseB7Z5github.com/pona-realtime/pona/proto/pona/bot/v1;botv1b\x06proto3"
 
 var (
 	file_pona_bot_v1_bot_proto_rawDescOnce sync.Once
@@ -1030,7 +1345,7 @@ func file_pona_bot_v1_bot_proto_rawDescGZIP() []byte {
 }
 
 var file_pona_bot_v1_bot_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_pona_bot_v1_bot_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_pona_bot_v1_bot_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_pona_bot_v1_bot_proto_goTypes = []any{
 	(Status)(0),                   // 0: pona.bot.v1.Status
 	(*PublishRequest)(nil),        // 1: pona.bot.v1.PublishRequest
@@ -1047,32 +1362,42 @@ var file_pona_bot_v1_bot_proto_goTypes = []any{
 	(*Registered)(nil),            // 12: pona.bot.v1.Registered
 	(*Command)(nil),               // 13: pona.bot.v1.Command
 	(*Answer)(nil),                // 14: pona.bot.v1.Answer
-	(*v1.Event)(nil),              // 15: pona.player.v1.Event
+	(*MemberQuery)(nil),           // 15: pona.bot.v1.MemberQuery
+	(*Member)(nil),                // 16: pona.bot.v1.Member
+	(*RevokeRequest)(nil),         // 17: pona.bot.v1.RevokeRequest
+	(*RevokeResponse)(nil),        // 18: pona.bot.v1.RevokeResponse
+	(*v1.Event)(nil),              // 19: pona.player.v1.Event
+	(v1.Standing)(0),              // 20: pona.player.v1.Standing
 }
 var file_pona_bot_v1_bot_proto_depIdxs = []int32{
-	15, // 0: pona.bot.v1.PublishRequest.events:type_name -> pona.player.v1.Event
+	19, // 0: pona.bot.v1.PublishRequest.events:type_name -> pona.player.v1.Event
 	3,  // 1: pona.bot.v1.PublishResponse.results:type_name -> pona.bot.v1.PublishResult
-	15, // 2: pona.bot.v1.PublishStreamRequest.events:type_name -> pona.player.v1.Event
+	19, // 2: pona.bot.v1.PublishStreamRequest.events:type_name -> pona.player.v1.Event
 	3,  // 3: pona.bot.v1.PublishStreamResponse.results:type_name -> pona.bot.v1.PublishResult
 	7,  // 4: pona.bot.v1.ServeCommandsRequest.registration:type_name -> pona.bot.v1.Registration
 	14, // 5: pona.bot.v1.ServeCommandsRequest.answer:type_name -> pona.bot.v1.Answer
-	8,  // 6: pona.bot.v1.Registration.all:type_name -> pona.bot.v1.AllGuilds
-	9,  // 7: pona.bot.v1.Registration.guilds:type_name -> pona.bot.v1.GuildList
-	10, // 8: pona.bot.v1.Registration.shard:type_name -> pona.bot.v1.Shard
-	12, // 9: pona.bot.v1.ServeCommandsResponse.registered:type_name -> pona.bot.v1.Registered
-	13, // 10: pona.bot.v1.ServeCommandsResponse.command:type_name -> pona.bot.v1.Command
-	0,  // 11: pona.bot.v1.Answer.status:type_name -> pona.bot.v1.Status
-	1,  // 12: pona.bot.v1.BotService.Publish:input_type -> pona.bot.v1.PublishRequest
-	4,  // 13: pona.bot.v1.BotService.PublishStream:input_type -> pona.bot.v1.PublishStreamRequest
-	6,  // 14: pona.bot.v1.BotService.ServeCommands:input_type -> pona.bot.v1.ServeCommandsRequest
-	2,  // 15: pona.bot.v1.BotService.Publish:output_type -> pona.bot.v1.PublishResponse
-	5,  // 16: pona.bot.v1.BotService.PublishStream:output_type -> pona.bot.v1.PublishStreamResponse
-	11, // 17: pona.bot.v1.BotService.ServeCommands:output_type -> pona.bot.v1.ServeCommandsResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	16, // 6: pona.bot.v1.ServeCommandsRequest.member:type_name -> pona.bot.v1.Member
+	8,  // 7: pona.bot.v1.Registration.all:type_name -> pona.bot.v1.AllGuilds
+	9,  // 8: pona.bot.v1.Registration.guilds:type_name -> pona.bot.v1.GuildList
+	10, // 9: pona.bot.v1.Registration.shard:type_name -> pona.bot.v1.Shard
+	12, // 10: pona.bot.v1.ServeCommandsResponse.registered:type_name -> pona.bot.v1.Registered
+	13, // 11: pona.bot.v1.ServeCommandsResponse.command:type_name -> pona.bot.v1.Command
+	15, // 12: pona.bot.v1.ServeCommandsResponse.member_query:type_name -> pona.bot.v1.MemberQuery
+	0,  // 13: pona.bot.v1.Answer.status:type_name -> pona.bot.v1.Status
+	20, // 14: pona.bot.v1.Member.standing:type_name -> pona.player.v1.Standing
+	1,  // 15: pona.bot.v1.BotService.Publish:input_type -> pona.bot.v1.PublishRequest
+	4,  // 16: pona.bot.v1.BotService.PublishStream:input_type -> pona.bot.v1.PublishStreamRequest
+	6,  // 17: pona.bot.v1.BotService.ServeCommands:input_type -> pona.bot.v1.ServeCommandsRequest
+	17, // 18: pona.bot.v1.BotService.Revoke:input_type -> pona.bot.v1.RevokeRequest
+	2,  // 19: pona.bot.v1.BotService.Publish:output_type -> pona.bot.v1.PublishResponse
+	5,  // 20: pona.bot.v1.BotService.PublishStream:output_type -> pona.bot.v1.PublishStreamResponse
+	11, // 21: pona.bot.v1.BotService.ServeCommands:output_type -> pona.bot.v1.ServeCommandsResponse
+	18, // 22: pona.bot.v1.BotService.Revoke:output_type -> pona.bot.v1.RevokeResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_pona_bot_v1_bot_proto_init() }
@@ -1083,6 +1408,7 @@ func file_pona_bot_v1_bot_proto_init() {
 	file_pona_bot_v1_bot_proto_msgTypes[5].OneofWrappers = []any{
 		(*ServeCommandsRequest_Registration)(nil),
 		(*ServeCommandsRequest_Answer)(nil),
+		(*ServeCommandsRequest_Member)(nil),
 	}
 	file_pona_bot_v1_bot_proto_msgTypes[6].OneofWrappers = []any{
 		(*Registration_All)(nil),
@@ -1092,6 +1418,7 @@ func file_pona_bot_v1_bot_proto_init() {
 	file_pona_bot_v1_bot_proto_msgTypes[10].OneofWrappers = []any{
 		(*ServeCommandsResponse_Registered)(nil),
 		(*ServeCommandsResponse_Command)(nil),
+		(*ServeCommandsResponse_MemberQuery)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1099,7 +1426,7 @@ func file_pona_bot_v1_bot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pona_bot_v1_bot_proto_rawDesc), len(file_pona_bot_v1_bot_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	BotService_Publish_FullMethodName       = "/pona.bot.v1.BotService/Publish"
 	BotService_PublishStream_FullMethodName = "/pona.bot.v1.BotService/PublishStream"
 	BotService_ServeCommands_FullMethodName = "/pona.bot.v1.BotService/ServeCommands"
+	BotService_Revoke_FullMethodName        = "/pona.bot.v1.BotService/Revoke"
 )
 
 // BotServiceClient is the client API for BotService service.
@@ -45,7 +46,14 @@ type BotServiceClient interface {
 	// ServeCommands makes this bot the one that answers commands for the guilds it names. The first
 	// message must be a Registration; a later one replaces it. A command is sent to one bot at most
 	// once; an answer after the command's deadline is dropped. Closing the stream deregisters at once.
+	//
+	// A bot that says answers_members is also asked whether users are in its guilds, and where.
 	ServeCommands(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ServeCommandsRequest, ServeCommandsResponse], error)
+	// Revoke says that users may no longer listen to a guild (they left, were kicked or banned), or that
+	// it must be asked again whether they may (they have other roles). All edges that are connected forget
+	// what they knew of them, and disconnect their sockets or ask. It answers when the edges of this fanout
+	// have been told; an edge that is not connected finds out when it asks again. Repeating it does no harm.
+	Revoke(ctx context.Context, in *RevokeRequest, opts ...grpc.CallOption) (*RevokeResponse, error)
 }
 
 type botServiceClient struct {
@@ -92,6 +100,16 @@ func (c *botServiceClient) ServeCommands(ctx context.Context, opts ...grpc.CallO
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type BotService_ServeCommandsClient = grpc.BidiStreamingClient[ServeCommandsRequest, ServeCommandsResponse]
 
+func (c *botServiceClient) Revoke(ctx context.Context, in *RevokeRequest, opts ...grpc.CallOption) (*RevokeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeResponse)
+	err := c.cc.Invoke(ctx, BotService_Revoke_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // BotServiceServer is the server API for BotService service.
 // All implementations must embed UnimplementedBotServiceServer
 // for forward compatibility.
@@ -109,7 +127,14 @@ type BotServiceServer interface {
 	// ServeCommands makes this bot the one that answers commands for the guilds it names. The first
 	// message must be a Registration; a later one replaces it. A command is sent to one bot at most
 	// once; an answer after the command's deadline is dropped. Closing the stream deregisters at once.
+	//
+	// A bot that says answers_members is also asked whether users are in its guilds, and where.
 	ServeCommands(grpc.BidiStreamingServer[ServeCommandsRequest, ServeCommandsResponse]) error
+	// Revoke says that users may no longer listen to a guild (they left, were kicked or banned), or that
+	// it must be asked again whether they may (they have other roles). All edges that are connected forget
+	// what they knew of them, and disconnect their sockets or ask. It answers when the edges of this fanout
+	// have been told; an edge that is not connected finds out when it asks again. Repeating it does no harm.
+	Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error)
 	mustEmbedUnimplementedBotServiceServer()
 }
 
@@ -128,6 +153,9 @@ func (UnimplementedBotServiceServer) PublishStream(grpc.BidiStreamingServer[Publ
 }
 func (UnimplementedBotServiceServer) ServeCommands(grpc.BidiStreamingServer[ServeCommandsRequest, ServeCommandsResponse]) error {
 	return status.Error(codes.Unimplemented, "method ServeCommands not implemented")
+}
+func (UnimplementedBotServiceServer) Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Revoke not implemented")
 }
 func (UnimplementedBotServiceServer) mustEmbedUnimplementedBotServiceServer() {}
 func (UnimplementedBotServiceServer) testEmbeddedByValue()                    {}
@@ -182,6 +210,24 @@ func _BotService_ServeCommands_Handler(srv interface{}, stream grpc.ServerStream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type BotService_ServeCommandsServer = grpc.BidiStreamingServer[ServeCommandsRequest, ServeCommandsResponse]
 
+func _BotService_Revoke_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BotServiceServer).Revoke(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BotService_Revoke_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BotServiceServer).Revoke(ctx, req.(*RevokeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // BotService_ServiceDesc is the grpc.ServiceDesc for BotService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -192,6 +238,10 @@ var BotService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Publish",
 			Handler:    _BotService_Publish_Handler,
+		},
+		{
+			MethodName: "Revoke",
+			Handler:    _BotService_Revoke_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -276,6 +276,7 @@ type DeliverResponse struct {
 	//	*DeliverResponse_Snapshot
 	//	*DeliverResponse_Batch
 	//	*DeliverResponse_Reset_
+	//	*DeliverResponse_Revoked
 	Message       isDeliverResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -363,6 +364,15 @@ func (x *DeliverResponse) GetReset_() *Reset {
 	return nil
 }
 
+func (x *DeliverResponse) GetRevoked() *Revoked {
+	if x != nil {
+		if x, ok := x.Message.(*DeliverResponse_Revoked); ok {
+			return x.Revoked
+		}
+	}
+	return nil
+}
+
 type isDeliverResponse_Message interface {
 	isDeliverResponse_Message()
 }
@@ -387,6 +397,10 @@ type DeliverResponse_Reset_ struct {
 	Reset_ *Reset `protobuf:"bytes,5,opt,name=reset,proto3,oneof"`
 }
 
+type DeliverResponse_Revoked struct {
+	Revoked *Revoked `protobuf:"bytes,6,opt,name=revoked,proto3,oneof"`
+}
+
 func (*DeliverResponse_Owned) isDeliverResponse_Message() {}
 
 func (*DeliverResponse_Released) isDeliverResponse_Message() {}
@@ -397,7 +411,83 @@ func (*DeliverResponse_Batch) isDeliverResponse_Message() {}
 
 func (*DeliverResponse_Reset_) isDeliverResponse_Message() {}
 
-// Owned says which partitions this fanout delivers from now on. The first message of the stream is
+func (*DeliverResponse_Revoked) isDeliverResponse_Message() {}
+
+// Revoked says that users may no longer listen to a guild; see BotService.Revoke. It comes on the
+// streams of all fanouts, subscribed to the guild or not, and in no order with other messages.
+type Revoked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Discord snowflake.
+	GuildId uint64 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
+	// Discord snowflakes.
+	UserIds []uint64 `protobuf:"varint,2,rep,packed,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	// What clients are told; not empty.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// True: who may still listen stays.
+	Check         bool `protobuf:"varint,4,opt,name=check,proto3" json:"check,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revoked) Reset() {
+	*x = Revoked{}
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revoked) ProtoMessage() {}
+
+func (x *Revoked) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
+func (*Revoked) Descriptor() ([]byte, []int) {
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Revoked) GetGuildId() uint64 {
+	if x != nil {
+		return x.GuildId
+	}
+	return 0
+}
+
+func (x *Revoked) GetUserIds() []uint64 {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *Revoked) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Revoked) GetCheck() bool {
+	if x != nil {
+		return x.Check
+	}
+	return false
+}
+
+// Owned says which partitions this fanout delivers from now on. The first message of the stream but for Revoked is
 // one, empty if there are none. A guild's partition is what JetStream's partition(count,1) makes of its
 // decimal id: FNV-1a, 32 bit, modulo count.
 type Owned struct {
@@ -411,7 +501,7 @@ type Owned struct {
 
 func (x *Owned) Reset() {
 	*x = Owned{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +513,7 @@ func (x *Owned) String() string {
 func (*Owned) ProtoMessage() {}
 
 func (x *Owned) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[5]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +526,7 @@ func (x *Owned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Owned.ProtoReflect.Descriptor instead.
 func (*Owned) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{5}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Owned) GetPartitions() []*Partition {
@@ -464,7 +554,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +566,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[6]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +579,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{6}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Partition) GetNumber() uint32 {
@@ -516,7 +606,7 @@ type Released struct {
 
 func (x *Released) Reset() {
 	*x = Released{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +618,7 @@ func (x *Released) String() string {
 func (*Released) ProtoMessage() {}
 
 func (x *Released) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[7]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +631,7 @@ func (x *Released) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Released.ProtoReflect.Descriptor instead.
 func (*Released) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{7}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Released) GetPartitions() []uint32 {
@@ -567,7 +657,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +669,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[8]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +682,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{8}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Snapshot) GetGuildId() uint64 {
@@ -634,7 +724,7 @@ type Reset struct {
 
 func (x *Reset) Reset() {
 	*x = Reset{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +736,7 @@ func (x *Reset) String() string {
 func (*Reset) ProtoMessage() {}
 
 func (x *Reset) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[9]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +749,7 @@ func (x *Reset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reset.ProtoReflect.Descriptor instead.
 func (*Reset) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{9}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Reset) GetGuildId() uint64 {
@@ -679,7 +769,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +781,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[10]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +794,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{10}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Batch) GetDeliveries() []*Delivery {
@@ -733,7 +823,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +835,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[11]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +848,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{11}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Delivery) GetGuildId() uint64 {
@@ -813,7 +903,7 @@ type DispatchRequest struct {
 
 func (x *DispatchRequest) Reset() {
 	*x = DispatchRequest{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +915,7 @@ func (x *DispatchRequest) String() string {
 func (*DispatchRequest) ProtoMessage() {}
 
 func (x *DispatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[12]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +928,7 @@ func (x *DispatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchRequest.ProtoReflect.Descriptor instead.
 func (*DispatchRequest) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{12}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DispatchRequest) GetCommandId() string {
@@ -895,7 +985,7 @@ type DispatchResponse struct {
 
 func (x *DispatchResponse) Reset() {
 	*x = DispatchResponse{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +997,7 @@ func (x *DispatchResponse) String() string {
 func (*DispatchResponse) ProtoMessage() {}
 
 func (x *DispatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[13]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +1010,7 @@ func (x *DispatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchResponse.ProtoReflect.Descriptor instead.
 func (*DispatchResponse) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{13}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DispatchResponse) GetResult() []byte {
@@ -958,7 +1048,7 @@ type ReplayRequest struct {
 
 func (x *ReplayRequest) Reset() {
 	*x = ReplayRequest{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1060,7 @@ func (x *ReplayRequest) String() string {
 func (*ReplayRequest) ProtoMessage() {}
 
 func (x *ReplayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[14]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1073,7 @@ func (x *ReplayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayRequest.ProtoReflect.Descriptor instead.
 func (*ReplayRequest) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{14}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReplayRequest) GetGuildId() uint64 {
@@ -1040,7 +1130,7 @@ type ReplayResponse struct {
 
 func (x *ReplayResponse) Reset() {
 	*x = ReplayResponse{}
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1142,7 @@ func (x *ReplayResponse) String() string {
 func (*ReplayResponse) ProtoMessage() {}
 
 func (x *ReplayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pona_edge_v1_edge_proto_msgTypes[15]
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1155,7 @@ func (x *ReplayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayResponse.ProtoReflect.Descriptor instead.
 func (*ReplayResponse) Descriptor() ([]byte, []int) {
-	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{15}
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReplayResponse) GetDeliveries() []*Delivery {
@@ -1080,6 +1170,113 @@ func (x *ReplayResponse) GetAfterSequence() uint64 {
 		return x.AfterSequence
 	}
 	return 0
+}
+
+type FindMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Discord snowflake.
+	GuildId uint64 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
+	// Discord snowflake.
+	UserId        uint64 `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindMemberRequest) Reset() {
+	*x = FindMemberRequest{}
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindMemberRequest) ProtoMessage() {}
+
+func (x *FindMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindMemberRequest.ProtoReflect.Descriptor instead.
+func (*FindMemberRequest) Descriptor() ([]byte, []int) {
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FindMemberRequest) GetGuildId() uint64 {
+	if x != nil {
+		return x.GuildId
+	}
+	return 0
+}
+
+func (x *FindMemberRequest) GetUserId() uint64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+type FindMemberResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Standing v1.Standing            `protobuf:"varint,1,opt,name=standing,proto3,enum=pona.player.v1.Standing" json:"standing,omitempty"`
+	// JSON: the voice channel the member is in; empty where it is in none.
+	VoiceChannel  []byte `protobuf:"bytes,2,opt,name=voice_channel,json=voiceChannel,proto3" json:"voice_channel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindMemberResponse) Reset() {
+	*x = FindMemberResponse{}
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindMemberResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindMemberResponse) ProtoMessage() {}
+
+func (x *FindMemberResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pona_edge_v1_edge_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindMemberResponse.ProtoReflect.Descriptor instead.
+func (*FindMemberResponse) Descriptor() ([]byte, []int) {
+	return file_pona_edge_v1_edge_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *FindMemberResponse) GetStanding() v1.Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return v1.Standing(0)
+}
+
+func (x *FindMemberResponse) GetVoiceChannel() []byte {
+	if x != nil {
+		return x.VoiceChannel
+	}
+	return nil
 }
 
 var File_pona_edge_v1_edge_proto protoreflect.FileDescriptor
@@ -1099,14 +1296,20 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\x0eafter_sequence\x18\x02 \x01(\x04H\x00R\rafterSequence\x88\x01\x01B\x11\n" +
 	"\x0f_after_sequence\"(\n" +
 	"\vUnsubscribe\x12\x19\n" +
-	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"\x8f\x02\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"\xc2\x02\n" +
 	"\x0fDeliverResponse\x12+\n" +
 	"\x05owned\x18\x01 \x01(\v2\x13.pona.edge.v1.OwnedH\x00R\x05owned\x124\n" +
 	"\breleased\x18\x02 \x01(\v2\x16.pona.edge.v1.ReleasedH\x00R\breleased\x124\n" +
 	"\bsnapshot\x18\x03 \x01(\v2\x16.pona.edge.v1.SnapshotH\x00R\bsnapshot\x12+\n" +
 	"\x05batch\x18\x04 \x01(\v2\x13.pona.edge.v1.BatchH\x00R\x05batch\x12+\n" +
-	"\x05reset\x18\x05 \x01(\v2\x13.pona.edge.v1.ResetH\x00R\x05resetB\t\n" +
-	"\amessage\"i\n" +
+	"\x05reset\x18\x05 \x01(\v2\x13.pona.edge.v1.ResetH\x00R\x05reset\x121\n" +
+	"\arevoked\x18\x06 \x01(\v2\x15.pona.edge.v1.RevokedH\x00R\arevokedB\t\n" +
+	"\amessage\"m\n" +
+	"\aRevoked\x12\x19\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x19\n" +
+	"\buser_ids\x18\x02 \x03(\x04R\auserIds\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05check\x18\x04 \x01(\bR\x05check\"i\n" +
 	"\x05Owned\x127\n" +
 	"\n" +
 	"partitions\x18\x01 \x03(\v2\x17.pona.edge.v1.PartitionR\n" +
@@ -1159,10 +1362,18 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x16.pona.edge.v1.DeliveryR\n" +
 	"deliveries\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence2\xe9\x01\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"G\n" +
+	"\x11FindMemberRequest\x12\x19\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\x04R\x06userId\"o\n" +
+	"\x12FindMemberResponse\x124\n" +
+	"\bstanding\x18\x01 \x01(\x0e2\x18.pona.player.v1.StandingR\bstanding\x12#\n" +
+	"\rvoice_channel\x18\x02 \x01(\fR\fvoiceChannel2\xba\x02\n" +
 	"\vEdgeService\x12J\n" +
 	"\aDeliver\x12\x1c.pona.edge.v1.DeliverRequest\x1a\x1d.pona.edge.v1.DeliverResponse(\x010\x01\x12I\n" +
-	"\bDispatch\x12\x1d.pona.edge.v1.DispatchRequest\x1a\x1e.pona.edge.v1.DispatchResponse\x12C\n" +
+	"\bDispatch\x12\x1d.pona.edge.v1.DispatchRequest\x1a\x1e.pona.edge.v1.DispatchResponse\x12O\n" +
+	"\n" +
+	"FindMember\x12\x1f.pona.edge.v1.FindMemberRequest\x1a .pona.edge.v1.FindMemberResponse\x12C\n" +
 	"\x06Replay\x12\x1b.pona.edge.v1.ReplayRequest\x1a\x1c.pona.edge.v1.ReplayResponseB9Z7github.com/pona-realtime/pona/proto/pona/edge/v1;edgev1b\x06proto3"
 
 var (
@@ -1177,50 +1388,58 @@ func file_pona_edge_v1_edge_proto_rawDescGZIP() []byte {
 	return file_pona_edge_v1_edge_proto_rawDescData
 }
 
-var file_pona_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_pona_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_pona_edge_v1_edge_proto_goTypes = []any{
-	(*DeliverRequest)(nil),   // 0: pona.edge.v1.DeliverRequest
-	(*Hello)(nil),            // 1: pona.edge.v1.Hello
-	(*Subscribe)(nil),        // 2: pona.edge.v1.Subscribe
-	(*Unsubscribe)(nil),      // 3: pona.edge.v1.Unsubscribe
-	(*DeliverResponse)(nil),  // 4: pona.edge.v1.DeliverResponse
-	(*Owned)(nil),            // 5: pona.edge.v1.Owned
-	(*Partition)(nil),        // 6: pona.edge.v1.Partition
-	(*Released)(nil),         // 7: pona.edge.v1.Released
-	(*Snapshot)(nil),         // 8: pona.edge.v1.Snapshot
-	(*Reset)(nil),            // 9: pona.edge.v1.Reset
-	(*Batch)(nil),            // 10: pona.edge.v1.Batch
-	(*Delivery)(nil),         // 11: pona.edge.v1.Delivery
-	(*DispatchRequest)(nil),  // 12: pona.edge.v1.DispatchRequest
-	(*DispatchResponse)(nil), // 13: pona.edge.v1.DispatchResponse
-	(*ReplayRequest)(nil),    // 14: pona.edge.v1.ReplayRequest
-	(*ReplayResponse)(nil),   // 15: pona.edge.v1.ReplayResponse
-	(*v1.GuildState)(nil),    // 16: pona.player.v1.GuildState
+	(*DeliverRequest)(nil),     // 0: pona.edge.v1.DeliverRequest
+	(*Hello)(nil),              // 1: pona.edge.v1.Hello
+	(*Subscribe)(nil),          // 2: pona.edge.v1.Subscribe
+	(*Unsubscribe)(nil),        // 3: pona.edge.v1.Unsubscribe
+	(*DeliverResponse)(nil),    // 4: pona.edge.v1.DeliverResponse
+	(*Revoked)(nil),            // 5: pona.edge.v1.Revoked
+	(*Owned)(nil),              // 6: pona.edge.v1.Owned
+	(*Partition)(nil),          // 7: pona.edge.v1.Partition
+	(*Released)(nil),           // 8: pona.edge.v1.Released
+	(*Snapshot)(nil),           // 9: pona.edge.v1.Snapshot
+	(*Reset)(nil),              // 10: pona.edge.v1.Reset
+	(*Batch)(nil),              // 11: pona.edge.v1.Batch
+	(*Delivery)(nil),           // 12: pona.edge.v1.Delivery
+	(*DispatchRequest)(nil),    // 13: pona.edge.v1.DispatchRequest
+	(*DispatchResponse)(nil),   // 14: pona.edge.v1.DispatchResponse
+	(*ReplayRequest)(nil),      // 15: pona.edge.v1.ReplayRequest
+	(*ReplayResponse)(nil),     // 16: pona.edge.v1.ReplayResponse
+	(*FindMemberRequest)(nil),  // 17: pona.edge.v1.FindMemberRequest
+	(*FindMemberResponse)(nil), // 18: pona.edge.v1.FindMemberResponse
+	(*v1.GuildState)(nil),      // 19: pona.player.v1.GuildState
+	(v1.Standing)(0),           // 20: pona.player.v1.Standing
 }
 var file_pona_edge_v1_edge_proto_depIdxs = []int32{
 	1,  // 0: pona.edge.v1.DeliverRequest.hello:type_name -> pona.edge.v1.Hello
 	2,  // 1: pona.edge.v1.DeliverRequest.subscribe:type_name -> pona.edge.v1.Subscribe
 	3,  // 2: pona.edge.v1.DeliverRequest.unsubscribe:type_name -> pona.edge.v1.Unsubscribe
-	5,  // 3: pona.edge.v1.DeliverResponse.owned:type_name -> pona.edge.v1.Owned
-	7,  // 4: pona.edge.v1.DeliverResponse.released:type_name -> pona.edge.v1.Released
-	8,  // 5: pona.edge.v1.DeliverResponse.snapshot:type_name -> pona.edge.v1.Snapshot
-	10, // 6: pona.edge.v1.DeliverResponse.batch:type_name -> pona.edge.v1.Batch
-	9,  // 7: pona.edge.v1.DeliverResponse.reset:type_name -> pona.edge.v1.Reset
-	6,  // 8: pona.edge.v1.Owned.partitions:type_name -> pona.edge.v1.Partition
-	16, // 9: pona.edge.v1.Snapshot.state:type_name -> pona.player.v1.GuildState
-	11, // 10: pona.edge.v1.Batch.deliveries:type_name -> pona.edge.v1.Delivery
-	11, // 11: pona.edge.v1.ReplayResponse.deliveries:type_name -> pona.edge.v1.Delivery
-	0,  // 12: pona.edge.v1.EdgeService.Deliver:input_type -> pona.edge.v1.DeliverRequest
-	12, // 13: pona.edge.v1.EdgeService.Dispatch:input_type -> pona.edge.v1.DispatchRequest
-	14, // 14: pona.edge.v1.EdgeService.Replay:input_type -> pona.edge.v1.ReplayRequest
-	4,  // 15: pona.edge.v1.EdgeService.Deliver:output_type -> pona.edge.v1.DeliverResponse
-	13, // 16: pona.edge.v1.EdgeService.Dispatch:output_type -> pona.edge.v1.DispatchResponse
-	15, // 17: pona.edge.v1.EdgeService.Replay:output_type -> pona.edge.v1.ReplayResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	6,  // 3: pona.edge.v1.DeliverResponse.owned:type_name -> pona.edge.v1.Owned
+	8,  // 4: pona.edge.v1.DeliverResponse.released:type_name -> pona.edge.v1.Released
+	9,  // 5: pona.edge.v1.DeliverResponse.snapshot:type_name -> pona.edge.v1.Snapshot
+	11, // 6: pona.edge.v1.DeliverResponse.batch:type_name -> pona.edge.v1.Batch
+	10, // 7: pona.edge.v1.DeliverResponse.reset:type_name -> pona.edge.v1.Reset
+	5,  // 8: pona.edge.v1.DeliverResponse.revoked:type_name -> pona.edge.v1.Revoked
+	7,  // 9: pona.edge.v1.Owned.partitions:type_name -> pona.edge.v1.Partition
+	19, // 10: pona.edge.v1.Snapshot.state:type_name -> pona.player.v1.GuildState
+	12, // 11: pona.edge.v1.Batch.deliveries:type_name -> pona.edge.v1.Delivery
+	12, // 12: pona.edge.v1.ReplayResponse.deliveries:type_name -> pona.edge.v1.Delivery
+	20, // 13: pona.edge.v1.FindMemberResponse.standing:type_name -> pona.player.v1.Standing
+	0,  // 14: pona.edge.v1.EdgeService.Deliver:input_type -> pona.edge.v1.DeliverRequest
+	13, // 15: pona.edge.v1.EdgeService.Dispatch:input_type -> pona.edge.v1.DispatchRequest
+	17, // 16: pona.edge.v1.EdgeService.FindMember:input_type -> pona.edge.v1.FindMemberRequest
+	15, // 17: pona.edge.v1.EdgeService.Replay:input_type -> pona.edge.v1.ReplayRequest
+	4,  // 18: pona.edge.v1.EdgeService.Deliver:output_type -> pona.edge.v1.DeliverResponse
+	14, // 19: pona.edge.v1.EdgeService.Dispatch:output_type -> pona.edge.v1.DispatchResponse
+	18, // 20: pona.edge.v1.EdgeService.FindMember:output_type -> pona.edge.v1.FindMemberResponse
+	16, // 21: pona.edge.v1.EdgeService.Replay:output_type -> pona.edge.v1.ReplayResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_pona_edge_v1_edge_proto_init() }
@@ -1240,6 +1459,7 @@ func file_pona_edge_v1_edge_proto_init() {
 		(*DeliverResponse_Snapshot)(nil),
 		(*DeliverResponse_Batch)(nil),
 		(*DeliverResponse_Reset_)(nil),
+		(*DeliverResponse_Revoked)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1247,7 +1467,7 @@ func file_pona_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pona_edge_v1_edge_proto_rawDesc), len(file_pona_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,9 +22,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EdgeService_Deliver_FullMethodName  = "/pona.edge.v1.EdgeService/Deliver"
-	EdgeService_Dispatch_FullMethodName = "/pona.edge.v1.EdgeService/Dispatch"
-	EdgeService_Replay_FullMethodName   = "/pona.edge.v1.EdgeService/Replay"
+	EdgeService_Deliver_FullMethodName    = "/pona.edge.v1.EdgeService/Deliver"
+	EdgeService_Dispatch_FullMethodName   = "/pona.edge.v1.EdgeService/Dispatch"
+	EdgeService_FindMember_FullMethodName = "/pona.edge.v1.EdgeService/FindMember"
+	EdgeService_Replay_FullMethodName     = "/pona.edge.v1.EdgeService/Replay"
 )
 
 // EdgeServiceClient is the client API for EdgeService service.
@@ -49,6 +50,9 @@ type EdgeServiceClient interface {
 	// answer. UNAVAILABLE: no bot serves the guild. DEADLINE_EXCEEDED: the bot did not answer in
 	// time. The command reaches a bot at most once, whatever the status.
 	Dispatch(ctx context.Context, in *DispatchRequest, opts ...grpc.CallOption) (*DispatchResponse, error)
+	// FindMember asks the bot that serves the guild whether a user is in it. UNAVAILABLE: no bot that
+	// answers_members serves the guild. DEADLINE_EXCEEDED: it did not answer in time.
+	FindMember(ctx context.Context, in *FindMemberRequest, opts ...grpc.CallOption) (*FindMemberResponse, error)
 	// Replay reads a guild's stored events, for clients that come back to an edge which has not seen
 	// what they missed. Any fanout answers, whoever owns the guild. OUT_OF_RANGE: not all of them are
 	// kept any more, or they are too many.
@@ -80,6 +84,16 @@ func (c *edgeServiceClient) Dispatch(ctx context.Context, in *DispatchRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DispatchResponse)
 	err := c.cc.Invoke(ctx, EdgeService_Dispatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *edgeServiceClient) FindMember(ctx context.Context, in *FindMemberRequest, opts ...grpc.CallOption) (*FindMemberResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindMemberResponse)
+	err := c.cc.Invoke(ctx, EdgeService_FindMember_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +132,9 @@ type EdgeServiceServer interface {
 	// answer. UNAVAILABLE: no bot serves the guild. DEADLINE_EXCEEDED: the bot did not answer in
 	// time. The command reaches a bot at most once, whatever the status.
 	Dispatch(context.Context, *DispatchRequest) (*DispatchResponse, error)
+	// FindMember asks the bot that serves the guild whether a user is in it. UNAVAILABLE: no bot that
+	// answers_members serves the guild. DEADLINE_EXCEEDED: it did not answer in time.
+	FindMember(context.Context, *FindMemberRequest) (*FindMemberResponse, error)
 	// Replay reads a guild's stored events, for clients that come back to an edge which has not seen
 	// what they missed. Any fanout answers, whoever owns the guild. OUT_OF_RANGE: not all of them are
 	// kept any more, or they are too many.
@@ -137,6 +154,9 @@ func (UnimplementedEdgeServiceServer) Deliver(grpc.BidiStreamingServer[DeliverRe
 }
 func (UnimplementedEdgeServiceServer) Dispatch(context.Context, *DispatchRequest) (*DispatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Dispatch not implemented")
+}
+func (UnimplementedEdgeServiceServer) FindMember(context.Context, *FindMemberRequest) (*FindMemberResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindMember not implemented")
 }
 func (UnimplementedEdgeServiceServer) Replay(context.Context, *ReplayRequest) (*ReplayResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Replay not implemented")
@@ -187,6 +207,24 @@ func _EdgeService_Dispatch_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EdgeService_FindMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EdgeServiceServer).FindMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EdgeService_FindMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EdgeServiceServer).FindMember(ctx, req.(*FindMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EdgeService_Replay_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReplayRequest)
 	if err := dec(in); err != nil {
@@ -215,6 +253,10 @@ var EdgeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Dispatch",
 			Handler:    _EdgeService_Dispatch_Handler,
+		},
+		{
+			MethodName: "FindMember",
+			Handler:    _EdgeService_FindMember_Handler,
 		},
 		{
 			MethodName: "Replay",

@@ -28,6 +28,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Standing is what a user is in a guild.
+type Standing int32
+
+const (
+	// Refused.
+	Standing_STANDING_UNSPECIFIED Standing = 0
+	Standing_STANDING_MEMBER      Standing = 1
+	// The bot is in the guild, the user is not.
+	Standing_STANDING_NOT_MEMBER Standing = 2
+	// The bot is not in the guild.
+	Standing_STANDING_NO_GUILD Standing = 3
+)
+
+// Enum value maps for Standing.
+var (
+	Standing_name = map[int32]string{
+		0: "STANDING_UNSPECIFIED",
+		1: "STANDING_MEMBER",
+		2: "STANDING_NOT_MEMBER",
+		3: "STANDING_NO_GUILD",
+	}
+	Standing_value = map[string]int32{
+		"STANDING_UNSPECIFIED": 0,
+		"STANDING_MEMBER":      1,
+		"STANDING_NOT_MEMBER":  2,
+		"STANDING_NO_GUILD":    3,
+	}
+)
+
+func (x Standing) Enum() *Standing {
+	p := new(Standing)
+	*p = x
+	return p
+}
+
+func (x Standing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Standing) Descriptor() protoreflect.EnumDescriptor {
+	return file_pona_player_v1_player_proto_enumTypes[0].Descriptor()
+}
+
+func (Standing) Type() protoreflect.EnumType {
+	return &file_pona_player_v1_player_proto_enumTypes[0]
+}
+
+func (x Standing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Standing.Descriptor instead.
+func (Standing) EnumDescriptor() ([]byte, []int) {
+	return file_pona_player_v1_player_proto_rawDescGZIP(), []int{0}
+}
+
 // Event is one happening in one guild. It is stored in the stream as it came, and decides by its
 // kind alone what clients are sent and how the guild's state changes.
 type Event struct {
@@ -1534,7 +1590,12 @@ const file_pona_player_v1_player_proto_rawDesc = "" +
 	"\x0evoice_channels\x18\f \x03(\v2-.pona.player.v1.GuildState.VoiceChannelsEntryR\rvoiceChannels\x1a@\n" +
 	"\x12VoiceChannelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01B=Z;github.com/pona-realtime/pona/proto/pona/player/v1;playerv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01*i\n" +
+	"\bStanding\x12\x18\n" +
+	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fSTANDING_MEMBER\x10\x01\x12\x17\n" +
+	"\x13STANDING_NOT_MEMBER\x10\x02\x12\x15\n" +
+	"\x11STANDING_NO_GUILD\x10\x03B=Z;github.com/pona-realtime/pona/proto/pona/player/v1;playerv1b\x06proto3"
 
 var (
 	file_pona_player_v1_player_proto_rawDescOnce sync.Once
@@ -1548,52 +1609,54 @@ func file_pona_player_v1_player_proto_rawDescGZIP() []byte {
 	return file_pona_player_v1_player_proto_rawDescData
 }
 
+var file_pona_player_v1_player_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_pona_player_v1_player_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_pona_player_v1_player_proto_goTypes = []any{
-	(*Event)(nil),              // 0: pona.player.v1.Event
-	(*TrackStarted)(nil),       // 1: pona.player.v1.TrackStarted
-	(*QueueUpdated)(nil),       // 2: pona.player.v1.QueueUpdated
-	(*TrackUpdated)(nil),       // 3: pona.player.v1.TrackUpdated
-	(*PositionUpdated)(nil),    // 4: pona.player.v1.PositionUpdated
-	(*PauseUpdated)(nil),       // 5: pona.player.v1.PauseUpdated
-	(*VolumeUpdated)(nil),      // 6: pona.player.v1.VolumeUpdated
-	(*AutoplayUpdated)(nil),    // 7: pona.player.v1.AutoplayUpdated
-	(*RepeatUpdated)(nil),      // 8: pona.player.v1.RepeatUpdated
-	(*ChannelUpdated)(nil),     // 9: pona.player.v1.ChannelUpdated
-	(*ConnectionUpdated)(nil),  // 10: pona.player.v1.ConnectionUpdated
-	(*QueueEnded)(nil),         // 11: pona.player.v1.QueueEnded
-	(*QueueUpdating)(nil),      // 12: pona.player.v1.QueueUpdating
-	(*UnknownUpdated)(nil),     // 13: pona.player.v1.UnknownUpdated
-	(*PlayerCreated)(nil),      // 14: pona.player.v1.PlayerCreated
-	(*PlayerDestroyed)(nil),    // 15: pona.player.v1.PlayerDestroyed
-	(*TrackMoved)(nil),         // 16: pona.player.v1.TrackMoved
-	(*TrackRemoved)(nil),       // 17: pona.player.v1.TrackRemoved
-	(*MemberStateUpdated)(nil), // 18: pona.player.v1.MemberStateUpdated
-	(*GenericEvent)(nil),       // 19: pona.player.v1.GenericEvent
-	(*GuildState)(nil),         // 20: pona.player.v1.GuildState
-	nil,                        // 21: pona.player.v1.GuildState.VoiceChannelsEntry
+	(Standing)(0),              // 0: pona.player.v1.Standing
+	(*Event)(nil),              // 1: pona.player.v1.Event
+	(*TrackStarted)(nil),       // 2: pona.player.v1.TrackStarted
+	(*QueueUpdated)(nil),       // 3: pona.player.v1.QueueUpdated
+	(*TrackUpdated)(nil),       // 4: pona.player.v1.TrackUpdated
+	(*PositionUpdated)(nil),    // 5: pona.player.v1.PositionUpdated
+	(*PauseUpdated)(nil),       // 6: pona.player.v1.PauseUpdated
+	(*VolumeUpdated)(nil),      // 7: pona.player.v1.VolumeUpdated
+	(*AutoplayUpdated)(nil),    // 8: pona.player.v1.AutoplayUpdated
+	(*RepeatUpdated)(nil),      // 9: pona.player.v1.RepeatUpdated
+	(*ChannelUpdated)(nil),     // 10: pona.player.v1.ChannelUpdated
+	(*ConnectionUpdated)(nil),  // 11: pona.player.v1.ConnectionUpdated
+	(*QueueEnded)(nil),         // 12: pona.player.v1.QueueEnded
+	(*QueueUpdating)(nil),      // 13: pona.player.v1.QueueUpdating
+	(*UnknownUpdated)(nil),     // 14: pona.player.v1.UnknownUpdated
+	(*PlayerCreated)(nil),      // 15: pona.player.v1.PlayerCreated
+	(*PlayerDestroyed)(nil),    // 16: pona.player.v1.PlayerDestroyed
+	(*TrackMoved)(nil),         // 17: pona.player.v1.TrackMoved
+	(*TrackRemoved)(nil),       // 18: pona.player.v1.TrackRemoved
+	(*MemberStateUpdated)(nil), // 19: pona.player.v1.MemberStateUpdated
+	(*GenericEvent)(nil),       // 20: pona.player.v1.GenericEvent
+	(*GuildState)(nil),         // 21: pona.player.v1.GuildState
+	nil,                        // 22: pona.player.v1.GuildState.VoiceChannelsEntry
 }
 var file_pona_player_v1_player_proto_depIdxs = []int32{
-	1,  // 0: pona.player.v1.Event.track_started:type_name -> pona.player.v1.TrackStarted
-	2,  // 1: pona.player.v1.Event.queue_updated:type_name -> pona.player.v1.QueueUpdated
-	3,  // 2: pona.player.v1.Event.track_updated:type_name -> pona.player.v1.TrackUpdated
-	4,  // 3: pona.player.v1.Event.position_updated:type_name -> pona.player.v1.PositionUpdated
-	5,  // 4: pona.player.v1.Event.pause_updated:type_name -> pona.player.v1.PauseUpdated
-	6,  // 5: pona.player.v1.Event.volume_updated:type_name -> pona.player.v1.VolumeUpdated
-	7,  // 6: pona.player.v1.Event.autoplay_updated:type_name -> pona.player.v1.AutoplayUpdated
-	8,  // 7: pona.player.v1.Event.repeat_updated:type_name -> pona.player.v1.RepeatUpdated
-	9,  // 8: pona.player.v1.Event.channel_updated:type_name -> pona.player.v1.ChannelUpdated
-	10, // 9: pona.player.v1.Event.connection_updated:type_name -> pona.player.v1.ConnectionUpdated
-	11, // 10: pona.player.v1.Event.queue_ended:type_name -> pona.player.v1.QueueEnded
-	12, // 11: pona.player.v1.Event.queue_updating:type_name -> pona.player.v1.QueueUpdating
-	13, // 12: pona.player.v1.Event.unknown_updated:type_name -> pona.player.v1.UnknownUpdated
-	14, // 13: pona.player.v1.Event.player_created:type_name -> pona.player.v1.PlayerCreated
-	15, // 14: pona.player.v1.Event.player_destroyed:type_name -> pona.player.v1.PlayerDestroyed
-	16, // 15: pona.player.v1.Event.track_moved:type_name -> pona.player.v1.TrackMoved
-	17, // 16: pona.player.v1.Event.track_removed:type_name -> pona.player.v1.TrackRemoved
-	18, // 17: pona.player.v1.Event.member_state_updated:type_name -> pona.player.v1.MemberStateUpdated
-	19, // 18: pona.player.v1.Event.generic:type_name -> pona.player.v1.GenericEvent
-	21, // 19: pona.player.v1.GuildState.voice_channels:type_name -> pona.player.v1.GuildState.VoiceChannelsEntry
+	2,  // 0: pona.player.v1.Event.track_started:type_name -> pona.player.v1.TrackStarted
+	3,  // 1: pona.player.v1.Event.queue_updated:type_name -> pona.player.v1.QueueUpdated
+	4,  // 2: pona.player.v1.Event.track_updated:type_name -> pona.player.v1.TrackUpdated
+	5,  // 3: pona.player.v1.Event.position_updated:type_name -> pona.player.v1.PositionUpdated
+	6,  // 4: pona.player.v1.Event.pause_updated:type_name -> pona.player.v1.PauseUpdated
+	7,  // 5: pona.player.v1.Event.volume_updated:type_name -> pona.player.v1.VolumeUpdated
+	8,  // 6: pona.player.v1.Event.autoplay_updated:type_name -> pona.player.v1.AutoplayUpdated
+	9,  // 7: pona.player.v1.Event.repeat_updated:type_name -> pona.player.v1.RepeatUpdated
+	10, // 8: pona.player.v1.Event.channel_updated:type_name -> pona.player.v1.ChannelUpdated
+	11, // 9: pona.player.v1.Event.connection_updated:type_name -> pona.player.v1.ConnectionUpdated
+	12, // 10: pona.player.v1.Event.queue_ended:type_name -> pona.player.v1.QueueEnded
+	13, // 11: pona.player.v1.Event.queue_updating:type_name -> pona.player.v1.QueueUpdating
+	14, // 12: pona.player.v1.Event.unknown_updated:type_name -> pona.player.v1.UnknownUpdated
+	15, // 13: pona.player.v1.Event.player_created:type_name -> pona.player.v1.PlayerCreated
+	16, // 14: pona.player.v1.Event.player_destroyed:type_name -> pona.player.v1.PlayerDestroyed
+	17, // 15: pona.player.v1.Event.track_moved:type_name -> pona.player.v1.TrackMoved
+	18, // 16: pona.player.v1.Event.track_removed:type_name -> pona.player.v1.TrackRemoved
+	19, // 17: pona.player.v1.Event.member_state_updated:type_name -> pona.player.v1.MemberStateUpdated
+	20, // 18: pona.player.v1.Event.generic:type_name -> pona.player.v1.GenericEvent
+	22, // 19: pona.player.v1.GuildState.voice_channels:type_name -> pona.player.v1.GuildState.VoiceChannelsEntry
 	20, // [20:20] is the sub-list for method output_type
 	20, // [20:20] is the sub-list for method input_type
 	20, // [20:20] is the sub-list for extension type_name
@@ -1632,13 +1695,14 @@ func file_pona_player_v1_player_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pona_player_v1_player_proto_rawDesc), len(file_pona_player_v1_player_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_pona_player_v1_player_proto_goTypes,
 		DependencyIndexes: file_pona_player_v1_player_proto_depIdxs,
+		EnumInfos:         file_pona_player_v1_player_proto_enumTypes,
 		MessageInfos:      file_pona_player_v1_player_proto_msgTypes,
 	}.Build()
 	File_pona_player_v1_player_proto = out.File
