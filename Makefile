@@ -74,6 +74,10 @@ conformance-server: build ## run the peer for an official client suite, such as 
 proto: proto/node_modules/.package-lock.json ## generate Go code from proto/
 	.ci/proto
 
+.PHONY: docs
+docs: ## generate docs/settings.md from what the programs declare
+	go test -count=1 -run Settings ./test/docs -update
+
 .PHONY: tools
 tools:
 	@GOWORK=off go -C .ci/tools build -o ../../bin/tools/ tool

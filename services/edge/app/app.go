@@ -36,6 +36,7 @@ type App struct {
 	running  *health.Condition
 	registry *prometheus.Registry
 	summary  *metrics.Summary
+	warnings *service.Warnings
 
 	clients, admin net.Listener
 
@@ -57,8 +58,9 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 	if err := s.validateAuth(); err != nil {
 		return nil, err
 	}
+	log, warnings := service.Keep(log)
 	h := health.New()
-	a := &App{settings: s, log: log, health: h, running: h.Condition("running"),
+	a := &App{settings: s, log: log, health: h, running: h.Condition("running"), warnings: warnings,
 		registry: metrics.NewRegistry(Program.Name, settings.BuildOf(Program))}
 	if err := a.listen(); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/metrics"
+	"github.com/pona-realtime/pona/pkg/service"
 )
 
 const socketPath = "/socket.io/"
@@ -90,5 +91,8 @@ func shutdown(ctx context.Context, server *http.Server) error {
 func (a *App) adminMux() *http.ServeMux {
 	mux := a.health.AdminMux()
 	metrics.Handle(mux, a.registry, a.summary)
+	mux.Handle("GET /v1/report", &service.Reporter{
+		Program: Program, Settings: &a.settings, Health: a.health, Metrics: a.summary.Now, Warnings: a.warnings,
+	})
 	return mux
 }

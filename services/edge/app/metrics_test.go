@@ -76,6 +76,9 @@ func TestMetrics(t *testing.T) {
 	if page["activeConnections"] != 2.0 || page["cacheHitRates"].(map[string]any)["namespace"] != 0.5 {
 		t.Errorf("/v1/metrics: %v", page)
 	}
+	if code, body := get(t, "http://"+a.AdminAddr()+"/v1/report"); code != 200 || strings.Contains(body, s.ClusterKeys[0]) || !strings.Contains(body, `"cluster-key": "(hidden)"`) {
+		t.Errorf("/v1/report: %d %s", code, body)
+	}
 	if code, body := get(t, "http://"+a.AdminAddr()+"/metrics"); code != 200 || !strings.Contains(body, `pona_edge_connections{transport="websocket"} 1`) {
 		t.Errorf("/metrics: %d, %d bytes", code, len(body))
 	}

@@ -38,6 +38,7 @@ type App struct {
 	running  *health.Condition
 	registry *prometheus.Registry
 	summary  *metrics.Summary
+	warnings *service.Warnings
 
 	listener, admin net.Listener
 	grpc            *grpc.Server
@@ -61,8 +62,9 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 	if s.ID == "" {
 		s.ID = newID()
 	}
+	log, warnings := service.Keep(log)
 	h := health.New()
-	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running"),
+	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running"), warnings: warnings,
 		registry: metrics.NewRegistry(Program.Name, settings.BuildOf(Program))}
 	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.log)
 	if s.Redis != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/pona-realtime/pona/pkg/metrics"
+	"github.com/pona-realtime/pona/pkg/service"
 )
 
 // measureLag adds how far the partitions are behind the stream.
@@ -72,5 +73,8 @@ func (a *App) summarize(now, earlier metrics.Reading, uptime time.Duration) any 
 func (a *App) adminMux() *http.ServeMux {
 	mux := a.health.AdminMux()
 	metrics.Handle(mux, a.registry, a.summary)
+	mux.Handle("GET /v1/report", &service.Reporter{
+		Program: Program, Settings: &a.settings, Health: a.health, Metrics: a.summary.Now, Warnings: a.warnings,
+	})
 	return mux
 }

@@ -1,0 +1,64 @@
+package service
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/pona-realtime/pona/pkg/health"
+)
+
+type guardedSettings struct {
+	Listen   string `default:":1" unit:"host:port" help:"Address."`
+	Password string `secret:"" help:"Password."`
+	Name     string `default:"clock" help:"Name."`
+}
+
+// TestReport asks a program that has something missing, something secret and something to complain about.
+func TestReport(t *testing.T) {
+	var out bytes.Buffer
+	log, warnings := Keep(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError})))
+	for i := range keptWarnings + 5 {
+		log.With("component", "hands").WithGroup("tick").Warn("late", "by", i)
+	}
+	log.Info("ticks")
+	if out.Len() > 0 {
+		t.Errorf("logged below its level: %s", out.String())
+	}
+	h := health.New()
+	h.Condition("spring").Down("broken")
+	w := httptest.NewRecorder()
+	(&Reporter{
+		Program: clock, Settings: &guardedSettings{Listen: ":2", Password: "swordfish", Name: "clock"}, Health: h,
+		Metrics: func() any { return map[string]int{"ticks": 7} }, Warnings: warnings,
+	}).ServeHTTP(w, httptest.NewRequest("GET", "/v1/report", nil))
+
+	if strings.Contains(w.Body.String(), "swordfish") {
+		t.Error("the report shows a secret")
+	}
+	var r struct {
+		Program  string
+		Build    struct{ Version string }
+		Machine  struct{ Goroutines, Files int }
+		Missing  []struct{ Name, Reason string }
+		Metrics  map[string]int
+		Settings map[string]string
+		Warnings []map[string]any
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Program != "clock" || r.Build.Version != "v1.0.0" || r.Machine.Goroutines == 0 || r.Machine.Files == 0 || r.Metrics["ticks"] != 7 {
+		t.Errorf("%+v", r)
+	}
+	if fmt.Sprint(r.Missing) != "[{spring broken}]" || fmt.Sprint(r.Settings) != "map[listen::2 password:(hidden)]" {
+		t.Errorf("missing %v, settings %v", r.Missing, r.Settings)
+	}
+	if len(r.Warnings) != keptWarnings || fmt.Sprint(r.Warnings[0]["tick"]) != "map[by:5]" || r.Warnings[0]["component"] != "hands" {
+		t.Errorf("%d warnings, the first %v", len(r.Warnings), r.Warnings[0])
+	}
+}
