@@ -26,7 +26,7 @@ up: build ## run the whole system on this machine, with a simulated bot and a we
 	bin/devstack
 
 .PHONY: test
-test: check test-go e2e ## check everything, then run every test
+test: check test-go fuzz e2e ## check everything, then run every test
 
 .PHONY: check
 check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code, go.mod files, known vulnerabilities
@@ -36,6 +36,10 @@ check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code
 test-go: $(node_packages) build ## Go tests of all modules, with the race detector
 	@.ci/need redis-server
 	go test -race -shuffle=on $$(go list work | grep -v -e /test/clients -e /test/e2e -e /test/chaos)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target of the workspace, FUZZTIME (3s) each
+	@.ci/fuzz
 
 .PHONY: e2e
 e2e: $(node_packages) build bin/nats-server ## official clients and a browser against the built programs, and faults
