@@ -109,9 +109,13 @@ func (a *App) work(ctx context.Context) (*nats.Conn, error) {
 	return nc, a.owner.Run(ctx, a.settings.Grace*3/4)
 }
 
-// open makes everything that needs NATS.
+// openTimeout is how long one attempt of open may take. A cluster that is about to find its leader, or
+// makes the same stream for another fanout, drops requests: better to begin anew soon.
+const openTimeout = 2 * time.Second
+
+// open makes everything that needs NATS, or finds what an earlier attempt has made.
 func (a *App) open(ctx context.Context, nc *nats.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	s := a.settings
 	events, err := stream.Open(ctx, nc, stream.Options{

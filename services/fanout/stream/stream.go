@@ -26,9 +26,6 @@ const Name = "PLAYER_EVENTS"
 // headerRoom is what a message may have beside an event: the header with its event id.
 const headerRoom = 1 << 10
 
-// askTimeout is how long the first question to JetStream may take.
-const askTimeout = 2 * time.Second
-
 // Options say how the stream is made. All fanouts of a cluster must agree on Partitions; what else
 // differs is changed to what the fanout that started last says.
 type Options struct {
@@ -62,10 +59,7 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 	}
 	s := &Stream{nc: nc, js: js, partitions: o.Partitions, lag: make([]atomic.Uint64, o.Partitions), maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
 	want := o.config()
-	// A cluster that is about to find its leader drops requests: better to ask again soon.
-	ask, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	s.stream, err = js.Stream(ask, Name)
+	s.stream, err = js.Stream(ctx, Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		// Sequences go on from the clock, so that one that somebody remembers of a stream that was
 		// lost is never taken for one of this.
