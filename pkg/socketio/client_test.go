@@ -2,14 +2,11 @@ package socketio
 
 import (
 	"context"
-	"errors"
-	"net"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // patience is how long a test waits for what must come.
@@ -34,23 +31,27 @@ func listen(t *testing.T, opts Options, setup func(*Server)) (s *Server, address
 
 // client speaks the protocol by hand, in Socket.IO packets.
 type client struct {
-	t  *testing.T
-	ws *websocket.Conn
+	t *testing.T
+	transport
 }
 
-// dial opens a connection that has joined nothing.
+// transport carries Engine.IO messages, one at a time each way.
+type transport interface {
+	write(binary bool, data []byte) error
+	read() (data []byte, err error) // EOF: the server has closed in an orderly way
+	lose()                          // ends without a word
+	Close() error
+}
+
+// dial opens a WebSocket connection that has joined nothing.
 func dial(t *testing.T, address string) *client {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ws.Close() })
-	_ = ws.SetReadDeadline(time.Now().Add(patience))
-	if _, open, err := ws.ReadMessage(); err != nil || !strings.HasPrefix(string(open), `0{"sid"`) {
-		t.Fatalf("open packet %q, %v", open, err)
-	}
-	return &client{t, ws}
+	return newClient(t, dialWebSocket(t, address))
+}
+
+func newClient(t *testing.T, over transport) *client {
+	t.Cleanup(func() { _ = over.Close() })
+	return &client{t, over}
 }
 
 // enter dials and joins a namespace; prefix is "" or "/name,".
@@ -75,14 +76,14 @@ func (c *client) connect(prefix string) (id string) {
 
 func (c *client) send(text string) {
 	c.t.Helper()
-	if err := c.ws.WriteMessage(websocket.TextMessage, []byte("4"+text)); err != nil {
+	if err := c.write(false, []byte(text)); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
 func (c *client) sendBinary(b ...byte) {
 	c.t.Helper()
-	if err := c.ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+	if err := c.write(true, b); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -90,12 +91,9 @@ func (c *client) sendBinary(b ...byte) {
 // receive returns the next packet's text, or an attachment.
 func (c *client) receive() string {
 	c.t.Helper()
-	kind, b, err := c.ws.ReadMessage()
+	b, err := c.read()
 	if err != nil {
 		c.t.Fatal(err)
-	}
-	if kind == websocket.TextMessage {
-		b = b[1:]
 	}
 	return string(b)
 }
@@ -109,16 +107,14 @@ func (c *client) expect(want ...string) {
 	}
 }
 
-// expectClosed waits until the server has closed the connection.
+// expectClosed waits until the server has closed the connection, in an orderly way.
 func (c *client) expectClosed() {
 	c.t.Helper()
 	for {
-		if _, _, err := c.ws.ReadMessage(); err != nil {
-			var timeout net.Error
-			if errors.As(err, &timeout) && timeout.Timeout() {
-				c.t.Fatal("the connection is still open")
-			}
+		if _, err := c.read(); err == io.EOF {
 			return
+		} else if err != nil {
+			c.t.Fatalf("not closed in an orderly way: %v", err)
 		}
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 func TestHandshakeAsTheReferenceShowsIt(t *testing.T) {
@@ -17,16 +15,9 @@ func TestHandshakeAsTheReferenceShowsIt(t *testing.T) {
 	_, address := listen(t, Options{}, func(s *Server) {
 		s.Of("/").OnConnection(func(s *Socket) { _ = s.Emit("handshake", s.Handshake()) })
 	})
-	ws, _, err := websocket.DefaultDialer.Dial(address+"&%26a=%26%3D%3Fa", http.Header{
+	c := newClient(t, dialWebSocketWith(t, address+"&%26a=%26%3D%3Fa", http.Header{
 		"Origin": {"https://player.example"}, "X-Twice": {"one", "two"}, "Cookie": {"a=1", "b=2"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ws.Close()
-	_ = ws.SetReadDeadline(time.Now().Add(patience))
-	c := &client{t, ws}
-	c.receive() // the open packet
+	}))
 	c.send(`0{"token":12.50,"EIO":"not in the query"}`)
 	c.receive() // the answer to CONNECT
 	text, ok := strings.CutPrefix(c.receive(), `2["handshake",`)

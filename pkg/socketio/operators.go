@@ -43,7 +43,8 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
-// Compress(false) sends the event uncompressed over WebSockets, whatever its size.
+// Compress says whether the event is compressed as the transports are set up to; false sends it over
+// WebSockets as it is, whatever its size.
 func (b Broadcast) Compress(compress bool) Broadcast {
 	b.uncompressed = !compress
 	return b

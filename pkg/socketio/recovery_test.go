@@ -64,9 +64,9 @@ func recoverable(t *testing.T, opts MemoryRecoveryOptions) (s *Server, address s
 }
 
 // lose ends the client's connection without a word and waits until the server has noticed.
-func (c *client) lose(gone <-chan string) {
+func (c *client) loseFor(gone <-chan string) {
 	c.t.Helper()
-	_ = c.ws.NetConn().Close()
+	c.lose()
 	if reason := await(c.t, gone); reason != "transport close" && reason != "transport error" {
 		c.t.Fatal(reason)
 	}
@@ -92,7 +92,7 @@ func TestRecoverySendsWhatWasMissedBeforeTheAnswer(t *testing.T) {
 	_ = socket.Emit("on its way", []byte{1})
 	c.receive()
 	c.receive()
-	c.lose(gone)
+	c.loseFor(gone)
 	all := s.Of("/")
 	_ = all.To("r").Emit("b")
 	_ = all.To("left", "other").Emit("not for it")
@@ -134,7 +134,7 @@ func TestRecoveryOfAnIdleClient(t *testing.T) {
 	for range 3 { // the history forgets what it was not for
 		_ = s.Of("/").To("others").Emit("x")
 	}
-	c.lose(gone)
+	c.loseFor(gone)
 	_ = s.Of("/").Emit("missed")
 	before, b, _ := returns(t, address, a.PID, "offset of an earlier server")
 	if b != a || len(before) != 1 || !strings.HasPrefix(before[0], `2["missed",`) {
@@ -159,7 +159,7 @@ func TestRecoveryTwiceBeforeAnythingWasHandled(t *testing.T) {
 	c := dial(t, address)
 	_, a := c.join("")
 	await(t, sockets)
-	c.lose(gone)
+	c.loseFor(gone)
 	_ = s.Of("/").Emit("missed")
 	for range 3 { // each time the connection is lost before the client has handled the event
 		before, b, c := returns(t, address, a.PID, "")
@@ -167,7 +167,7 @@ func TestRecoveryTwiceBeforeAnythingWasHandled(t *testing.T) {
 			t.Fatalf("%q, %+v", before, b)
 		}
 		await(t, sockets)
-		c.lose(gone)
+		c.loseFor(gone)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestNoRecovery(t *testing.T) {
 			c := dial(t, address)
 			_, a := c.join("")
 			await(t, sockets)
-			c.lose(gone)
+			c.loseFor(gone)
 			for range 3 {
 				_ = s.Of("/").Emit("x")
 			}
@@ -212,7 +212,7 @@ func TestNoRecovery(t *testing.T) {
 			c := dial(t, address)
 			_, a := c.join("")
 			await(t, sockets)
-			c.lose(gone)
+			c.loseFor(gone)
 			away = append(away, a)
 		}
 		if _, b, _ := returns(t, address, away[0].PID, ""); b == away[0] {
@@ -249,13 +249,13 @@ func TestMiddlewareRunsAgainOnReturn(t *testing.T) {
 	refuse <- nil
 	c := dial(t, address)
 	_, a := c.join("")
-	c.lose(gone)
+	c.loseFor(gone)
 
 	refuse <- errors.New("not today")
 	c = dial(t, address)
 	c.send(`0{"pid":"` + a.PID + `"}`)
 	c.expect(`4{"message":"not today"}`)
-	_ = c.ws.Close()
+	_ = c.Close()
 
 	refuse <- nil // the session is still there
 	if _, b, _ := returns(t, address, a.PID, ""); b != a {

@@ -81,50 +81,6 @@ func TestRefusals(t *testing.T) {
 	c.connect("") // a refusal ends nothing else
 }
 
-func TestViolationsClose(t *testing.T) {
-	_, address := listen(t, Options{MaxNamespaces: 1}, serveEcho)
-	for name, packets := range map[string][]string{
-		"event before CONNECT":        {`2["a"]`},
-		"second CONNECT":              {`0`, `0`},
-		"one namespace too many":      {`0`, `0/custom,`},
-		"CONNECT_ERROR by the client": {`0`, `4{"message":"x"}`},
-		"reserved name":               {`0`, `2["disconnect"]`},
-		"text before an attachment":   {`0`, `51-["a",{"_placeholder":true,"num":0}]`, `2["a"]`},
-		"no packet":                   {`x`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := dial(t, address)
-			for _, p := range packets {
-				c.send(p)
-			}
-			c.expectClosed()
-		})
-	}
-	t.Run("attachment without a packet", func(t *testing.T) {
-		c := dial(t, address)
-		c.sendBinary(1)
-		c.expectClosed()
-	})
-}
-
-func TestConnectTimeout(t *testing.T) {
-	_, address := listen(t, Options{ConnectTimeout: 50 * time.Millisecond}, serveEcho)
-	t.Run("silent", func(t *testing.T) { dial(t, address).expectClosed() })
-	t.Run("refused", func(t *testing.T) {
-		c := dial(t, address)
-		c.send("0/nope,")
-		c.expectClosed()
-	})
-	t.Run("refused by middleware", func(t *testing.T) {
-		_, address := listen(t, Options{ConnectTimeout: 50 * time.Millisecond}, func(s *Server) {
-			s.Of("/").Use(func(*Socket) error { return errors.New("no") })
-		})
-		c := dial(t, address)
-		c.send("0")
-		c.expectClosed()
-	})
-}
-
 func TestMiddlewareLearnsThatItsClientIsGone(t *testing.T) {
 	started, gone := make(chan struct{}), make(chan struct{})
 	_, address := listen(t, Options{}, func(s *Server) {
@@ -139,7 +95,7 @@ func TestMiddlewareLearnsThatItsClientIsGone(t *testing.T) {
 	c := dial(t, address)
 	c.send("0")
 	await(t, started)
-	_ = c.ws.Close()
+	_ = c.Close()
 	await(t, gone)
 }
 

@@ -44,7 +44,7 @@ func TestStats(t *testing.T) {
 
 	a.send("1/guild/1,")
 	await(t, ended)
-	_ = b.ws.Close()
+	_ = b.Close()
 	await(t, ended)
 	got = s.Stats()
 	var sum uint64
