@@ -126,7 +126,7 @@ func (b Broadcast) each(f func(*Socket)) {
 	}
 	n.walks++
 	visit := func(s *Socket) {
-		if s.walk != n.walks && !b.excluded(s) {
+		if s.walk != n.walks && s.joined && !b.excluded(s) { // middleware may have put it into a room
 			s.walk = n.walks
 			f(s)
 		}

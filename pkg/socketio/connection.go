@@ -17,11 +17,12 @@ type connection struct {
 	format  format
 	partial *decoded // a binary packet whose attachments are on their way; used by the reader only
 
-	mu      sync.Mutex
-	timeout *time.Timer // ConnectTimeout's; nil once a socket has joined
-	sockets []*Socket   // at most one a namespace, joining ones too
-	ended   bool
-	joins   sync.WaitGroup
+	mu       sync.Mutex
+	timeout  *time.Timer // ConnectTimeout's; nil once a socket has joined
+	sockets  []*Socket   // at most one a namespace, joining ones too
+	expelled []string    // namespaces that the server has ended, until the client joins them anew
+	ended    bool
+	joins    sync.WaitGroup
 }
 
 func (s *Server) open(session *engineio.Session) engineio.Receiver {
@@ -48,10 +49,10 @@ func (c *connection) receive(m engineio.Message) error {
 		return c.connect(&p)
 	}
 	c.mu.Lock()
-	s := c.in(p.nsp)
+	s, expelled := c.in(p.nsp), slices.Contains(c.expelled, p.nsp)
 	c.mu.Unlock()
 	if s == nil {
-		if p.kind == typeDisconnect || p.kind == typeAck || p.kind == typeBinaryAck {
+		if expelled || p.kind == typeDisconnect || p.kind == typeAck || p.kind == typeBinaryAck {
 			return nil // crossed with our own disconnect
 		}
 		return errViolation
@@ -153,6 +154,21 @@ func (c *connection) forget(s *Socket) {
 	defer c.mu.Unlock()
 	if i := slices.Index(c.sockets, s); i >= 0 {
 		c.sockets = slices.Delete(c.sockets, i, i+1)
+	}
+}
+
+// expel is forget for a socket that the server disconnects: what its client sends before it hears of
+// that is no violation, as it is to the reference. Past MaxNamespaces the oldest are forgotten.
+func (c *connection) expel(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(c.sockets, s)
+	if i < 0 {
+		return
+	}
+	c.sockets = slices.Delete(c.sockets, i, i+1)
+	if c.expelled = append(c.expelled, s.nsp.name); len(c.expelled) > c.server.opts.MaxNamespaces {
+		c.expelled = slices.Delete(c.expelled, 0, 1)
 	}
 }
 

@@ -27,6 +27,7 @@ func (c *connection) connect(p *decoded) error {
 	c.mu.Lock()
 	refused := c.ended || c.in(name) != nil || len(c.sockets) >= c.server.opts.MaxNamespaces
 	if !refused {
+		c.expelled = without(c.expelled, name)
 		c.sockets = append(c.sockets, s)
 		c.joins.Add(1)
 	}
@@ -57,11 +58,12 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 	defer s.decide()
 	if err := c.ask(s); err != nil {
 		c.server.counters.notAllowed.Add(1)
-		if s.alive() {
+		waits := s.alive()
+		c.forget(s) // before the answer: its client may try again at once
+		s.end("")
+		if waits {
 			c.session.Send(c.format.plain(typeConnectError, s.nsp.name, connectErrorData(err)))
 		}
-		c.forget(s)
-		s.end("")
 		return nil
 	}
 	if !c.enter(s, r) {

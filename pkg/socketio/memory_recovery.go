@@ -43,6 +43,7 @@ type memorySession struct {
 	sent    uint64 // the last event the socket was sent
 	left    uint64 // the newest event when it ended
 	at      time.Time
+	ending  <-chan struct{} // closed when the last listener of the socket has returned
 }
 
 // NewMemoryRecovery returns a Recovery for one server's Options.
@@ -74,7 +75,7 @@ func (m *MemoryRecovery) Ticket(s *Socket) string { return s.id + engineio.NewID
 // Persist implements Recovery.
 func (m *MemoryRecovery) Persist(s *Socket, rooms []string) {
 	session := &memorySession{pid: s.pid, id: s.id, nsp: s.nsp, rooms: rooms, data: s.Data(),
-		entered: s.entered, sent: s.sent, left: s.left, at: time.Now()}
+		entered: s.entered, sent: s.sent, left: s.left, at: time.Now(), ending: s.ending()}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -135,14 +136,15 @@ func (m *MemoryRecovery) Restore(ctx context.Context, n *Namespace, pid, offset 
 			return nil
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.schedule()
-	e := m.sessions[pid]
-	if e == nil || e.Value.(*memorySession).nsp != n {
+	e, session := m.session(pid)
+	if session == nil || session.nsp != n {
 		return nil
 	}
-	session := e.Value.(*memorySession)
+	select {
+	case <-session.ending:
+	case <-ctx.Done():
+		return nil
+	}
 	return &Restored{ID: session.id, Rooms: session.rooms, Data: session.data, missed: func(s *Socket) ([]*Packet, bool) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -158,6 +160,17 @@ func (m *MemoryRecovery) Restore(ctx context.Context, n *Namespace, pid, offset 
 		}
 		return packets, ok
 	}}
+}
+
+func (m *MemoryRecovery) session(pid string) (*list.Element, *memorySession) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.schedule()
+	e := m.sessions[pid]
+	if e == nil {
+		return nil, nil
+	}
+	return e, e.Value.(*memorySession)
 }
 
 // position is the event that the client has everything up to. An offset of another history is from

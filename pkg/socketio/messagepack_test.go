@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/pona-realtime/pona/pkg/msgpack"
 )
 
@@ -126,16 +124,16 @@ func (c *client) sendPacked(text string, attachments ...[]byte) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := c.ws.WriteMessage(websocket.BinaryMessage, message); err != nil {
+	if err := c.write(true, message); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
 func (c *client) receivePacked() string {
 	c.t.Helper()
-	kind, message, err := c.ws.ReadMessage()
-	if err != nil || kind != websocket.BinaryMessage {
-		c.t.Fatalf("%d %q: %v", kind, message, err)
+	message, err := c.read()
+	if err != nil {
+		c.t.Fatal(err)
 	}
 	v, rest, err := msgpack.Read(message)
 	if err != nil || len(rest) > 0 {

@@ -102,18 +102,8 @@ func (c *connection) restore(s *Socket) *Restored {
 func (s *Socket) supersede(ctx context.Context) bool {
 	s.end(string(engineio.ReasonTransportClose))
 	s.conn.session.CloseTransport(engineio.ReasonTransportClose)
-	s.mu.Lock()
-	over := s.over
-	if over == nil {
-		over = make(chan struct{})
-		if s.finished {
-			close(over)
-		}
-		s.over = over
-	}
-	s.mu.Unlock()
 	select {
-	case <-over:
+	case <-s.ending():
 		return true
 	case <-ctx.Done():
 		return false

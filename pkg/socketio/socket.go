@@ -43,8 +43,10 @@ type Socket struct {
 	disconnect    []func(string)
 	acks          map[uint64]chan Args
 	nextAck       uint64
-	joined        bool
+	joined        bool // set with the namespace's lock held too
 	ended         bool
+	reason        string        // for which it has ended
+	told          bool          // the disconnect listeners are being called
 	finished      bool          // the last listener has returned
 	over          chan struct{} // where somebody waits for that: closed then
 }
@@ -101,20 +103,6 @@ func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data
-}
-
-// OnDisconnecting adds a listener that still sees the socket's rooms.
-func (s *Socket) OnDisconnecting(f func(reason string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.disconnecting = append(s.disconnecting, f)
-}
-
-// OnDisconnect adds a listener for the socket's end.
-func (s *Socket) OnDisconnect(f func(reason string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.disconnect = append(s.disconnect, f)
 }
 
 // Emit sends an event; errors are NewPacket's.
@@ -261,53 +249,4 @@ func (s *Socket) Rooms() []string {
 	s.nsp.mu.Lock()
 	defer s.nsp.mu.Unlock()
 	return s.roomNames()
-}
-
-// Disconnect takes the socket out of its namespace, with a packet that keeps stock clients from
-// coming back by themselves; with closeTransport the whole connection.
-func (s *Socket) Disconnect(closeTransport bool) {
-	if closeTransport {
-		s.conn.disconnectAll()
-		return
-	}
-	s.send(s.conn.format.plain(typeDisconnect, s.nsp.name, nil), false)
-	s.conn.forget(s)
-	s.end(reasonServerDisconnect)
-}
-
-// end runs the socket's last listeners, once.
-func (s *Socket) end(reason string) {
-	s.mu.Lock()
-	first, joined := !s.ended, s.joined
-	s.ended = true
-	disconnecting, disconnect := s.disconnecting, s.disconnect
-	s.mu.Unlock()
-	if !first {
-		return
-	}
-	if joined {
-		for _, f := range disconnecting {
-			s.conn.server.guard(func() { f(reason) })
-		}
-	}
-	s.disconnected()
-	rooms := s.nsp.remove(s)
-	if joined {
-		s.conn.server.counters.countEnd(reason)
-	}
-	if joined && s.pid != "" && resumable[reason] {
-		s.conn.server.guard(func() { s.conn.server.opts.Recovery.Persist(s, rooms) })
-	}
-	s.conn.server.collect(s.nsp)
-	if joined {
-		for _, f := range disconnect {
-			s.conn.server.guard(func() { f(reason) })
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.finished = true
-	if s.over != nil {
-		close(s.over)
-	}
 }

@@ -13,6 +13,7 @@ func TestStats(t *testing.T) {
 		watch := func(socket *Socket) {
 			socket.OnDisconnect(func(reason string) { ended <- reason })
 			socket.Join("music", "stream")
+			socket.On("in?", func(e *Event) { _ = e.Ack() })
 			socket.On("out", func(*Event) { socket.Disconnect(false) })
 		}
 		s.Of("/").OnConnection(watch)
@@ -23,6 +24,8 @@ func TestStats(t *testing.T) {
 	a, b := enter(t, address, ""), enter(t, address, "")
 	a.connect("/guild/1,")
 	b.connect("/guild/1,")
+	b.asked(`20["in?"]`, `30[]`)
+	a.asked(`2/guild/1,0["in?"]`, `3/guild/1,0[]`)
 	a.send("0/closed,")
 	a.expect(`4/closed,{"message":"closed"}`)
 	a.send("0/none,")

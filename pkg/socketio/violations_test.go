@@ -61,15 +61,31 @@ func TestViolationsClose(t *testing.T) {
 	})
 }
 
-// What crosses with an end on its way is no violation: both sides may disconnect at once.
+// What crosses with an end on its way is no violation: both sides may disconnect at once. (To the
+// reference an event after its own disconnect is one, and ends the client's other namespaces too.)
 func TestWhatCrossesWithADisconnectIsIgnored(t *testing.T) {
-	_, address := listen(t, Options{}, serveEcho)
+	sockets := make(chan *Socket, 1)
+	_, address := listen(t, Options{MaxNamespaces: 2}, func(s *Server) {
+		serveEcho(s)
+		s.Of("/ended").OnConnection(func(s *Socket) { sockets <- s })
+	})
 	over(t, func(t *testing.T, dial func(*testing.T, string) *client) {
 		c := dial(t, address)
 		c.connect("")
-		c.send("1/custom,")
-		c.send("3/custom,0[]")
+		c.connect("/ended,")
+		await(t, sockets).Disconnect(false)
+		c.send(`2/ended,["x"]`)
+		c.send(`51-/ended,["x",{"_placeholder":true,"num":0}]`)
+		c.sendBinary(1)
+		c.send("1/ended,")
+		c.send("3/ended,0[]")
+		c.expect("1/ended,")
+		c.connect("/ended,")
+		await(t, sockets)
+		c.send("1/ended,")
 		c.asked(`21["echo"]`, `31[]`)
+		c.send(`2/ended,["x"]`) // it has left by itself
+		c.expectClosed()
 	})
 }
 
