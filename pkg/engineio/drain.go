@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -13,6 +14,8 @@ type DrainOptions struct {
 	// Rate is how many sessions are moved in a second; 0 spreads them over nine tenths of the time
 	// until ctx's deadline, or moves them at once where ctx has none.
 	Rate float64
+	// Fraction is the share of the sessions that is moved, 0 to 1; 0 means all of them.
+	Fraction float64
 	// Accept keeps new handshakes coming in, which are not moved; without it they are refused with
 	// 503 and Retry-After on a connection that closes, so that the next attempt may find another server.
 	Accept bool
@@ -33,6 +36,9 @@ func (s *Server) Drain(ctx context.Context, opts DrainOptions) (moved int, err e
 	}
 	s.mu.Unlock()
 	rand.Shuffle(len(sessions), func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })
+	if opts.Fraction > 0 && opts.Fraction < 1 {
+		sessions = sessions[:int(math.Ceil(opts.Fraction*float64(len(sessions))))]
+	}
 
 	pace := opts.pace(ctx, len(sessions))
 	start := time.Now()

@@ -55,6 +55,7 @@ func (a *App) edgeSettings(fanouts []string, redis string) (edge.Settings, error
 	s.ClusterKeys = []string{rand.Text() + rand.Text()}
 	s.Origins = append(s.Origins, "http://"+a.Addr())
 	s.Auth = "insecure-dev"
+	s.DrainDelay = 0 // the proxy stops with them
 	if a.settings.Discord != "" {
 		s.Auth, s.DiscordURL, s.DiscordBotToken = "discord", a.settings.Discord, a.settings.DiscordBotToken
 	}

@@ -31,6 +31,7 @@ import (
 type App struct {
 	settings Settings
 	log      *slog.Logger
+	id       string // unique in the cluster
 
 	health   *health.Health
 	running  *health.Condition
@@ -106,9 +107,8 @@ func (a *App) build() (err error) {
 	if advertise == "" {
 		advertise = reachable(a.clients.Addr())
 	}
-	id := s.ID
-	if id == "" {
-		id = "edge " + advertise
+	if a.id = s.ID; a.id == "" {
+		a.id = "edge " + advertise
 	}
 	if s.Redis != "" {
 		if a.redis, err = service.NewRedis(s.Redis, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
@@ -149,7 +149,7 @@ func (a *App) build() (err error) {
 	})
 	connected := a.health.Condition("fanout")
 	if a.links, err = link.New(a.guilds, link.Options{
-		EdgeID:    id,
+		EdgeID:    a.id,
 		Fanouts:   s.Fanouts,
 		Discovery: s.Discovery,
 		Timeout:   s.CommandTimeout,

@@ -25,6 +25,7 @@ func local(t *testing.T) Settings {
 	t.Helper()
 	s := defaults(t)
 	s.Listen, s.Admin, s.Auth = "127.0.0.1:0", "127.0.0.1:0", "insecure-dev"
+	s.DrainDelay = 0
 	s.ClusterKeys = []string{strings.Repeat("k", 32)}
 	return s
 }

@@ -87,9 +87,10 @@ func shutdown(ctx context.Context, server *http.Server) error {
 	return err
 }
 
-// adminMux answers operators: health, metrics, profiles.
-func (a *App) adminMux() *http.ServeMux {
+// adminMux answers operators: health, metrics, profiles, and what they may do.
+func (a *App) adminMux(rebalance http.Handler) *http.ServeMux {
 	mux := a.health.AdminMux()
+	mux.Handle("POST /admin/rebalance", rebalance)
 	metrics.Handle(mux, a.registry, a.summary)
 	mux.Handle("GET /v1/report", &service.Reporter{
 		Program: Program, Settings: &a.settings, Health: a.health, Metrics: a.summary.Now, Warnings: a.warnings,

@@ -10,17 +10,22 @@ import (
 	"github.com/pona-realtime/pona/pkg/service"
 )
 
-// Run serves until ctx ends or a listener fails, then stops everything: first the readiness, then the
-// sessions, HTTP, the fanouts' streams, Redis. Each step may take Settings.Grace. It returns when nothing
+// Run serves until ctx ends or a listener fails, then stops everything: first the readiness, then its
+// clients are moved away, then it ends sessions, HTTP, the fanouts' streams, Redis. Each step may take
+// Settings.Grace, the moving DrainDelay and Drain. It returns when nothing
 // of the edge runs any more; an error names the step that did not end in time. Run is called once.
 func (a *App) Run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	failed := make(chan error, 2)
 
+	serving, stopServing := context.WithCancel(background)
+	defer stopServing()
+	rebalance := &rebalance{app: a, ctx: serving}
+	rebalance.running.Go(func() { a.balance(serving) })
 	var watching, linksDone sync.WaitGroup
 	watching.Go(func() {
-		if err := health.Serve(background, a.admin, a.adminMux()); err != nil {
+		if err := health.Serve(background, a.admin, a.adminMux(rebalance)); err != nil {
 			failed <- fmt.Errorf("admin: %w", err)
 		}
 	})
@@ -43,8 +48,12 @@ func (a *App) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	a.log.Info("edge stops")
+	leaving := service.Stopping{Log: a.log, Grace: a.settings.DrainDelay + a.settings.Drain}
+	leaving.Step("readiness", func(context.Context) error { a.running.Down("stopping"); return nil })
+	stopServing()
+	leaving.Step("moving clients away", a.drain)
 	stopping := service.Stopping{Log: a.log, Grace: a.settings.Grace}
-	stopping.Step("readiness", func(context.Context) error { a.running.Down("stopping"); return nil })
+	stopping.Step("rebalancing", func(ctx context.Context) error { return service.Within(ctx, rebalance.running.Wait) })
 	stopping.Step("sessions", a.server.Close)
 	stopping.Step("relayed requests", func(ctx context.Context) error { return service.Within(ctx, a.relay.Close) })
 	stopping.Step("clients' HTTP", func(ctx context.Context) error {

@@ -80,7 +80,13 @@ type Settings struct {
 	AuthAbsentTTL      time.Duration `name:"auth-absent-ttl" default:"30s" group:"Authentication" help:"Time a user who is no member stays none without asking."`
 	AuthStale          time.Duration `default:"1h" unit:"duration, 0 for not at all" group:"Authentication" help:"Time beyond auth-ttl that a positive answer counts while nobody can be asked."`
 
-	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
+	DrainDelay time.Duration `default:"2s" group:"Stopping" help:"Time between SIGTERM and the first client that is moved away: until then balancers see that this edge is not ready, and clients are still accepted."`
+	Drain      time.Duration `default:"15s" group:"Stopping" help:"Time over which clients are moved to other edges, where they are recovered. What is left is cut."`
+	Grace      time.Duration `default:"10s" group:"Stopping" help:"Time each further step of stopping may take."`
+
+	Rebalance         float64       `default:"0" unit:"such as 0.2, 0 for never" group:"Cluster" help:"How far above the mean of all edges' sessions this edge's may be, before it moves some away. Needs Redis. See also POST /admin/rebalance?fraction=0.2&over=30s of the admin address."`
+	RebalanceRate     float64       `default:"100" unit:"sessions a second" group:"Cluster" help:"Most sessions that are moved for that."`
+	RebalanceInterval time.Duration `default:"5s" group:"Cluster" help:"Time between two comparisons with the other edges."`
 
 	service.Logging
 }
@@ -109,6 +115,12 @@ func (s *Settings) Validate() error {
 	}
 	if s.AuthStale < 0 {
 		return fmt.Errorf("auth-stale: %s, must not be negative", s.AuthStale)
+	}
+	if s.DrainDelay < 0 || s.Drain <= 0 {
+		return fmt.Errorf("drain-delay, drain: %s and %s, must not be negative, and drain more than 0", s.DrainDelay, s.Drain)
+	}
+	if s.Rebalance < 0 || s.RebalanceRate <= 0 || s.RebalanceInterval < 100*time.Millisecond {
+		return fmt.Errorf("rebalance, rebalance-rate, rebalance-interval: %v, %v and %s, must be 0 or more, more than 0, and 100ms or more", s.Rebalance, s.RebalanceRate, s.RebalanceInterval)
 	}
 	if s.Recovery < 0 || s.Recovery > 24*time.Hour {
 		return fmt.Errorf("recovery: %s, must be 0 to 24h", s.Recovery)

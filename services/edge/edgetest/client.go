@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -112,6 +113,20 @@ func (c *Client) Next() Packet {
 	case <-time.After(Patience):
 		c.t.Fatal("waiting for a packet")
 		return Packet{}
+	}
+}
+
+// Rest gives the packets that have come and were not waited for, when the session has ended.
+func (c *Client) Rest() iter.Seq[Packet] {
+	return func(yield func(Packet) bool) {
+		for p := range c.packets {
+			if p.Offset != "" {
+				c.offsets[p.Namespace] = p.Offset
+			}
+			if !yield(p) {
+				return
+			}
+		}
 	}
 }
 

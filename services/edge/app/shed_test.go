@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/pona-realtime/pona/services/edge/edgetest"
+)
+
+func TestAnEdgeThatStopsMovesItsClients(t *testing.T) {
+	s := local(t)
+	_, p := withFanout(t, &s)
+	s.Drain = 3 * time.Second
+	leaving, err := New(s, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- leaving.Run(ctx) }()
+	await(t, leaving.Ready())
+	other := started(t, s)
+	publishVolumes(p, 1, 1)
+	var clients []*edgetest.Client
+	for range 10 {
+		ws := edgetest.DialWebSocket(t, leaving.Addr())
+		for _, c := range []*edgetest.Client{ws, edgetest.DialPolling(t, []string{leaving.Addr()})} {
+			c.Connect(guild100, as(1))
+			c.Joined(guild100)
+			c.Handshake(guild100)
+			clients = append(clients, c)
+		}
+	}
+	stop()
+	publishVolumes(p, 2, 50) // some come before a client's end, the others after its return
+	for i, c := range clients {
+		await(t, c.Closed())
+		last := 1
+		for p := range c.Rest() {
+			last++
+			if got := string(p.Data); got != fmt.Sprintf(`["volume_updated",%d]`, last) {
+				t.Fatalf("client %d got %s, not %d", i, got, last)
+			}
+		}
+		back := edgetest.DialWebSocket(t, other.Addr())
+		back.ConnectAgain(c, guild100, as(1))
+		wantVolumes(t, back, last+1, 50)
+		if back.Joined(guild100); !back.Recovered() {
+			t.Error("not recovered")
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRebalance(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	a := started(t, s)
+	clients := make([]*edgetest.Client, 20)
+	for i := range clients {
+		clients[i] = edgetest.DialWebSocket(t, a.Addr())
+		clients[i].Connect(guild100, as(1))
+		clients[i].Joined(guild100)
+	}
+	post := func(query string, want int) {
+		t.Helper()
+		r, err := http.Post("http://"+a.AdminAddr()+"/admin/rebalance?"+query, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close() //nolint:errcheck // only the code is read
+		if r.StatusCode != want {
+			t.Errorf("%s: %d, want %d", query, r.StatusCode, want)
+		}
+	}
+	for _, query := range []string{"", "fraction=0", "fraction=1.5", "fraction=NaN", "fraction=0.5&over=-1s", "fraction=0.5&over=5"} {
+		post(query, http.StatusBadRequest)
+	}
+	moved := make(chan struct{}, len(clients))
+	for _, c := range clients {
+		go func() { <-c.Closed(); moved <- struct{}{} }()
+	}
+	post("fraction=0.25&over=100ms", http.StatusAccepted)
+	for range 5 {
+		await(t, moved)
+	}
+	edgetest.DialWebSocket(t, a.Addr()) // is accepted
+	if left := a.server.Len(); left != 16 {
+		t.Errorf("%d sessions are left", left)
+	}
+}
+
+func TestAnEdgeFarAboveTheMeanMovesClients(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	s.Redis = startRedis(t)
+	s.Rebalance, s.RebalanceInterval = 0.2, 100*time.Millisecond
+	crowded, empty := started(t, s), started(t, s)
+	moved := make(chan struct{}, 100)
+	for range 50 {
+		c := edgetest.DialWebSocket(t, crowded.Addr())
+		go func() { <-c.Closed(); moved <- struct{}{} }()
+	}
+	await(t, moved)
+	if empty.server.Len() != 0 || crowded.server.Len() < 20 {
+		t.Errorf("%d and %d sessions", crowded.server.Len(), empty.server.Len())
+	}
+}
