@@ -1,0 +1,40 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+)
+
+// Bus carries messages between nodes.
+type Bus interface {
+	// Connect opens a namespace; there is at most one line for it at a time. The line's messages are handed
+	// to deliver, one after another. A visitor is sent answers only, and does not count as a node.
+	Connect(namespace string, visitor bool, deliver func(*Message)) Line
+	// AsksRooms tells whether nodes answer AllRooms; where not, they are asked for their sockets.
+	AsksRooms() bool
+	// NewID makes a request's id, in the form that the wire is used to.
+	NewID() string
+}
+
+// Line is a namespace on a bus, seen from one node. Its methods never wait for the network, but for Others.
+type Line interface {
+	// UID names this node in this namespace.
+	UID() string
+	// Publish tells all other nodes; the error says that it certainly does not reach them.
+	Publish(*Message) error
+	// Answer tells the node that sent the question.
+	Answer(question, answer *Message) error
+	// Others counts the other nodes and makes sure that their answers can come.
+	Others(ctx context.Context) (int, error)
+	// Enter says that a room has got a member on this node, Vacate that it has none any more.
+	Enter(room string)
+	Vacate(room string)
+	// Close ends the line, whose rooms have been vacated.
+	Close()
+}
+
+// ErrUnreachable means that the other nodes cannot be reached now.
+var ErrUnreachable = errors.New("adapter: the other nodes cannot be reached")
+
+// ErrFull means that what waits for the other nodes has reached its bound.
+var ErrFull = errors.New("adapter: too much waits for the other nodes")

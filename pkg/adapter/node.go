@@ -1,0 +1,94 @@
+package adapter
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options tunes a [Node].
+type Options struct {
+	RequestTimeout time.Duration // for other nodes' answers; 0 means 5s
+	Linger         time.Duration // a namespace or room is listened to after its last member; 0 means 30s
+	MaxAsks        int           // other nodes' questions waiting for clients here; 0 means 1024, one more is dropped
+}
+
+// Node is this process in a cluster.
+type Node struct {
+	bus     Bus
+	opts    Options
+	ctx     context.Context // of questions under way
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	asks    atomic.Int64
+	dropped atomic.Uint64
+
+	mu       sync.Mutex
+	clusters map[place]*Cluster
+	vacant   []vacancy // in the order in which they fell vacant
+}
+
+// place tells the two ways apart in which a node can be in a namespace.
+type place struct {
+	namespace string
+	visitor   bool
+}
+
+// NewNode joins the cluster of a bus. Close must follow.
+func NewNode(bus Bus, opts Options) *Node {
+	if opts.RequestTimeout <= 0 {
+		opts.RequestTimeout = 5 * time.Second
+	}
+	if opts.Linger <= 0 {
+		opts.Linger = 30 * time.Second
+	}
+	if opts.MaxAsks <= 0 {
+		opts.MaxAsks = 1024
+	}
+	n := &Node{bus: bus, opts: opts, clusters: map[place]*Cluster{}}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.running.Go(n.sweep)
+	return n
+}
+
+// Join makes this node a member of a namespace, with local as its part of it. A namespace is joined once
+// at a time: Cluster.Leave comes before the next Join.
+func (n *Node) Join(namespace string, local Local) *Cluster {
+	return n.enter(place{namespace, false}, local)
+}
+
+// Visit lets this node speak to the members of a namespace without being one. Cluster.Leave must follow;
+// visits of the same namespace may overlap.
+func (n *Node) Visit(namespace string) *Cluster {
+	return n.enter(place{namespace, true}, nobody{})
+}
+
+func (n *Node) enter(p place, local Local) *Cluster {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.clusters[p]
+	if c == nil {
+		c = newCluster(n, p)
+		n.clusters[p] = c
+	}
+	c.users++
+	c.whole.vacant = false
+	c.setLocal(local)
+	return c
+}
+
+// Dropped counts other nodes' questions that were over Options.MaxAsks.
+func (n *Node) Dropped() uint64 { return n.dropped.Load() }
+
+// Close leaves every namespace at once. It waits for questions under way, which end.
+func (n *Node) Close() {
+	n.cancel()
+	n.running.Wait()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for p, c := range n.clusters {
+		delete(n.clusters, p)
+		c.close()
+	}
+}

@@ -1,0 +1,209 @@
+package redisbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
+	"github.com/pona-realtime/pona/pkg/adapter/adaptertest"
+	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// connect makes a bus that ends with the test.
+func connect(t *testing.T, address string, opts Options) *Bus {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialerRetries: 1})
+	t.Cleanup(func() { _ = client.Close() })
+	b, err := New(client, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+func TestPromises(t *testing.T) {
+	server := redistest.Start(t)
+	for name, opts := range map[string]Options{
+		"classic": {}, "specific": {SpecificResponses: true}, "sharded": {Mode: Sharded}, "sharded-static": {Mode: ShardedStatic},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts.Key = name
+			adaptertest.Run(t, adaptertest.Cluster{
+				Bus:    func(t *testing.T) adapter.Bus { return connect(t, server.Addr(), opts) },
+				Synced: func(ctx context.Context, b adapter.Bus) error { return b.(*Bus).Synced(ctx) },
+			})
+		})
+	}
+}
+
+// info is a figure of Redis' INFO, or 0.
+func info(t *testing.T, client *redis.Client, section, name string) (n int) {
+	t.Helper()
+	text, err := client.Info(t.Context(), section).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name); ok {
+			_, _ = fmt.Sscanf(value, "%d", &n)
+		}
+	}
+	return n
+}
+
+// TestManyNamespaces opens and closes more channels than one window has, twice; Redis has none left, and
+// was never asked for a pattern.
+func TestManyNamespaces(t *testing.T) {
+	server := redistest.Start(t)
+	b := connect(t, server.Addr(), Options{})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer client.Close()
+	node := adapter.NewNode(b, adapter.Options{Linger: 10 * time.Millisecond})
+	defer node.Close()
+	const n = 3000
+	for range 2 {
+		clusters := make([]*adapter.Cluster, n)
+		for i := range clusters {
+			local := adaptertest.NewLocal()
+			clusters[i] = node.Join(fmt.Sprintf("/guild/%d", i), local)
+			clusters[i].RoomCreated("pona! music")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if err := b.Synced(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if channels := info(t, client, "stats", "pubsub_channels:"); channels != 3*n {
+			t.Errorf("%d channels, want %d", channels, 3*n)
+		}
+		for _, c := range clusters {
+			c.Leave()
+		}
+		waitFor(t, func() bool { return info(t, client, "stats", "pubsub_channels:") == 0 })
+	}
+	if calls := info(t, client, "commandstats", "cmdstat_psubscribe:calls="); calls != 0 {
+		t.Errorf("%d patterns", calls)
+	}
+	waitFor(t, func() bool { return b.Stats().Channels == 0 })
+	if s := b.Stats(); s.Lost != 0 || s.Resubscribed != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// waitFor asks again and again, of a peer that tells nothing by itself.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("in vain")
+		}
+	}
+}
+
+// TestRedisRestarts kills Redis: requests fail at once, nothing blocks, and when it is back everything
+// is subscribed to again.
+func TestRedisRestarts(t *testing.T) {
+	for _, mode := range []Mode{Classic, Sharded} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			var nodes [2]*adapter.Cluster
+			var buses [2]*Bus
+			for i := range nodes {
+				buses[i] = connect(t, server.Addr(), Options{Mode: mode, MaxQueued: 1 << 20})
+				node := adapter.NewNode(buses[i], adapter.Options{RequestTimeout: patience})
+				t.Cleanup(node.Close)
+				nodes[i] = node.Join("/", adaptertest.NewLocal())
+				nodes[i].RoomCreated("room")
+			}
+			if n, err := nodes[0].Servers(t.Context()); n != 1 && err != nil {
+				t.Fatal(n, err)
+			}
+			server.Kill()
+			waitFor(t, func() bool { return !buses[0].Stats().Reachable && !buses[1].Stats().Reachable })
+			began := time.Now()
+			if _, err := nodes[0].FetchSockets(t.Context(), adapter.Target{}); !errors.Is(err, adapter.ErrUnreachable) {
+				t.Errorf("a request: %v", err)
+			}
+			big := adapter.Value{JSON: []byte(`["` + strings.Repeat("x", 64<<10) + `"]`)}
+			var refused error
+			for range 200 {
+				refused = nodes[0].Broadcast(adapter.Target{}, adapter.Flags{}, big)
+			}
+			if !errors.Is(refused, adapter.ErrUnreachable) && !errors.Is(refused, adapter.ErrFull) {
+				t.Errorf("a broadcast: %v", refused)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("took %s", took)
+			}
+			server.Restart()
+			waitFor(t, func() bool {
+				n, err := nodes[0].Servers(t.Context())
+				return err == nil && n == 1 && buses[1].Stats().Reachable
+			})
+			for _, b := range buses {
+				if err := b.Synced(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if s := b.Stats(); s.Lost == 0 || s.Resubscribed == 0 {
+					t.Errorf("%+v", s)
+				}
+			}
+		})
+	}
+}
+
+// TestForeignBytes publishes what is no message on every channel of a namespace.
+func TestForeignBytes(t *testing.T) {
+	server := redistest.Start(t)
+	b := connect(t, server.Addr(), Options{Key: "k"})
+	node := adapter.NewNode(b, adapter.Options{})
+	defer node.Close()
+	cluster := node.Join("/", adaptertest.NewLocal())
+	if _, err := cluster.Servers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer client.Close()
+	for _, channel := range []string{"k#/#", "k-request#/#", "k-response#/#"} {
+		for _, payload := range []string{"", "{", "\xdf\xff\xff\xff\xff", `{"type":6}`} {
+			if err := client.Publish(t.Context(), channel, payload).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waitFor(t, func() bool { return b.Stats().Malformed == 12 })
+}
+
+func TestIgnoredUID(t *testing.T) {
+	server := redistest.Start(t)
+	b := connect(t, server.Addr(), Options{Ignore: []string{"mirror"}})
+	l := &line{bus: b, namespace: "/", uid: "mirror", worker: b.workers[0]}
+	heard := make(chan *adapter.Message, 2)
+	b.Connect("/", false, func(m *adapter.Message) { heard <- m })
+	if err := b.Synced(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, uid := range []string{"mirror", "other"} {
+		l.uid = uid
+		if err := l.Publish(&adapter.Message{Kind: adapter.Broadcast, Value: adapter.Value{JSON: []byte(`["ev"]`)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := <-heard; m.From != "other" {
+		t.Errorf("heard %+v", m)
+	}
+}

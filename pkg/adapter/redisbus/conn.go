@@ -1,0 +1,111 @@
+package redisbus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	dialTimeout = 3 * time.Second
+	// lifetime of a connection from which nothing is heard, not even the answer to a ping
+	lifetime = 2*pulse + 2*time.Second
+)
+
+// conn is a connection for subscriptions to one node of Redis.
+type conn struct {
+	address     string
+	pubsub      *redis.PubSub
+	unconfirmed int // subscriptions sent and not answered; guarded by subscriptions.mu
+}
+
+// ended makes a PubSub read from and write to the connection it has, and never dial by itself: it would
+// then subscribe to everything with one command, however many answers that means.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// connect returns the connection to a node; the first time it dials, and starts a reader.
+func (s *subscriptions) connect(ctx context.Context, node *redis.Client) (*conn, error) {
+	address := node.Options().Addr
+	s.mu.RLock()
+	on := s.conns[address]
+	s.mu.RUnlock()
+	if on != nil {
+		return on, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	on = &conn{address: address, pubsub: node.Subscribe(ctx)}
+	if err := on.pubsub.Ping(ctx); err != nil { // dials
+		_ = on.pubsub.Close()
+		return nil, err
+	}
+	s.mu.Lock()
+	s.conns[address] = on
+	s.reachable()
+	s.mu.Unlock()
+	s.bus.running.Go(func() { s.read(on) })
+	return on, nil
+}
+
+// read takes what comes on a connection until it breaks.
+func (s *subscriptions) read(on *conn) {
+	for {
+		received, err := on.pubsub.ReceiveTimeout(ended, lifetime)
+		var refusal redis.Error
+		switch {
+		case errors.As(err, &refusal):
+			s.refuse(on, err)
+			continue
+		case err != nil:
+			s.lose(on, err)
+			return
+		}
+		switch received := received.(type) {
+		case *redis.Message:
+			s.bus.receive(received.Channel, received.Payload)
+		case *redis.Subscription:
+			switch received.Kind {
+			case "subscribe", "ssubscribe":
+				s.confirm(on, received.Channel)
+			case "unsubscribe", "sunsubscribe":
+				s.remove(on, received.Channel)
+			}
+		}
+	}
+}
+
+// ping keeps connections alive, and lets readers notice those that are not.
+func (s *subscriptions) ping() {
+	for _, on := range s.connections() {
+		if err := on.pubsub.Ping(ended); err != nil {
+			s.lose(on, err)
+		}
+	}
+}
+
+// hangUp ends every connection; their readers return.
+func (s *subscriptions) hangUp() {
+	all := s.connections()
+	s.mu.Lock()
+	clear(s.conns) // so that nobody takes it for an outage
+	s.mu.Unlock()
+	for _, on := range all {
+		_ = on.pubsub.Close()
+	}
+}
+
+func (s *subscriptions) connections() []*conn {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]*conn, 0, len(s.conns))
+	for _, on := range s.conns {
+		all = append(all, on)
+	}
+	return all
+}

@@ -1,0 +1,213 @@
+package redisbus
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// batch bounds the channels of one command.
+	batch = 512
+	// window bounds the subscriptions under way on one connection. Redis answers each, and cuts a
+	// subscriber for which it keeps more than 32 MB: a hundred thousand at once would come near it.
+	window = 4096
+	// pulse is the time between two pings on a connection.
+	pulse = 5 * time.Second
+)
+
+// keep brings to Redis what is wanted, until ctx ends. It alone opens connections and writes to them.
+func (s *subscriptions) keep(ctx context.Context) {
+	defer s.hangUp()
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval, retry.MaxInterval = 50*time.Millisecond, time.Second
+	ping := time.NewTicker(pulse)
+	defer ping.Stop()
+	var pause <-chan time.Time // after a failure
+	for {
+		wake := s.wake
+		if pause != nil {
+			wake = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ping.C:
+			s.ping()
+			continue
+		case <-pause:
+			pause = nil
+		case <-wake:
+		}
+		if err := s.settle(ctx); err == nil {
+			retry.Reset()
+		} else if ctx.Err() == nil {
+			s.blame(err)
+			if cluster, ok := s.bus.client.(*redis.ClusterClient); ok {
+				cluster.ReloadState(ctx) // slots and masters may have moved
+			}
+			pause = time.After(retry.NextBackOff())
+		}
+	}
+}
+
+// settle works through what is pending, as far as the connections' windows allow; readers wake the keeper
+// for the rest.
+func (s *subscriptions) settle(ctx context.Context) error {
+	for more := true; more; {
+		names, unwanted, err := s.take()
+		for on, names := range unwanted {
+			s.unsubscribe(on, names)
+		}
+		if err != nil {
+			s.putBack(names)
+			return err
+		}
+		groups, err := s.group(ctx, names)
+		more = false
+		for node, names := range groups {
+			if err != nil {
+				s.putBack(names)
+				continue
+			}
+			var sent int
+			sent, err = s.subscribe(ctx, node, names)
+			more = more || sent > 0
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take cuts a piece off what is pending: names to subscribe to, and those that nobody wants any more. The
+// error is one that a reader has met.
+func (s *subscriptions) take() (names []string, unwanted map[*conn][]string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(s.pending), window)
+	unwanted = map[*conn][]string{}
+	for _, name := range s.pending[:n] {
+		c := s.channels[name]
+		c.queued = false
+		switch {
+		case c.conn == nil && !c.unwanted:
+			names = append(names, name)
+		case c.conn == nil:
+			delete(s.channels, name)
+			if c.ready != nil {
+				close(c.ready)
+			}
+		case c.unwanted && !c.ending:
+			c.ending = true
+			unwanted[c.conn] = append(unwanted[c.conn], name)
+		}
+	}
+	s.pending = s.pending[n:]
+	if len(s.pending) == 0 {
+		s.pending = nil
+	}
+	err, s.trouble = s.trouble, nil
+	return names, unwanted, err
+}
+
+// putBack lets names be taken again.
+func (s *subscriptions) putBack(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		if c := s.channels[name]; c != nil && !c.queued {
+			c.queued = true
+			s.pending = append(s.pending, name)
+		}
+	}
+}
+
+// group says on which node of Redis each channel is to be subscribed to. In a Redis Cluster a sharded
+// channel has its place; all classic ones of this process go to one master, another for each process.
+func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*redis.Client][]string, err error) {
+	groups = map[*redis.Client][]string{}
+	cluster, ok := s.bus.client.(*redis.ClusterClient)
+	if !ok {
+		if len(names) > 0 {
+			groups[s.bus.client.(*redis.Client)] = names
+		}
+		return groups, nil
+	}
+	for i, name := range names {
+		key := name
+		if !s.bus.wire.sharded() {
+			key = s.bus.id
+		}
+		node, err := cluster.MasterForKey(ctx, key)
+		if err != nil {
+			s.putBack(names[i:])
+			return groups, err
+		}
+		groups[node] = append(groups[node], name)
+	}
+	return groups, nil
+}
+
+// subscribe sends as many names as the connection's window allows, and puts the rest back.
+func (s *subscriptions) subscribe(ctx context.Context, node *redis.Client, names []string) (sent int, err error) {
+	on, err := s.connect(ctx, node)
+	if err != nil {
+		s.putBack(names)
+		return 0, err
+	}
+	names, rest := s.assign(on, names)
+	s.putBack(rest)
+	for sent < len(names) {
+		size := batch
+		if _, cluster := s.bus.client.(*redis.ClusterClient); cluster && s.bus.wire.sharded() {
+			size = 1 // a command may name channels of one slot only
+		}
+		part := names[sent:min(sent+size, len(names))]
+		if err := s.bus.wire.subscribe(ended, on.pubsub, part...); err != nil {
+			s.lose(on, err)
+			return sent, err
+		}
+		sent += len(part)
+	}
+	return sent, nil
+}
+
+// assign notes which names are about to be subscribed to on a connection.
+func (s *subscriptions) assign(on *conn, names []string) (assigned, rest []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(names), max(window-on.unconfirmed, 0))
+	for _, name := range names[:n] {
+		if c := s.channels[name]; c != nil && c.conn == nil && !c.unwanted {
+			c.conn = on
+			assigned = append(assigned, name)
+		}
+	}
+	on.unconfirmed += len(assigned)
+	return assigned, names[n:]
+}
+
+func (s *subscriptions) unsubscribe(on *conn, names []string) {
+	for len(names) > 0 {
+		n := min(batch, len(names))
+		if s.bus.wire.sharded() {
+			n = 1
+		}
+		if err := s.bus.wire.unsubscribe(ended, on.pubsub, names[:n]...); err != nil {
+			s.lose(on, err)
+			return
+		}
+		names = names[n:]
+	}
+}
+
+// blame begins an outage.
+func (s *subscriptions) blame(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unreachable(err)
+}

@@ -1,0 +1,255 @@
+package redisbus
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// subscriptions are the channels that are wanted, and where each has been subscribed to. A keeper brings
+// to Redis what changes here; readers report what Redis has confirmed.
+type subscriptions struct {
+	bus  *Bus
+	wake chan struct{} // has an element while the keeper has something to do
+
+	mu       sync.RWMutex
+	channels map[string]*subscription
+	pending  []string         // names whose state is to be brought to Redis
+	conns    map[string]*conn // by the address of the node
+	lost     error            // why Redis cannot be reached now; nil while it can
+	outage   chan struct{}    // closed while lost is set
+	trouble  error            // Redis refused a subscription; for the keeper
+}
+
+// subscription is one channel. It is forgotten when nobody wants it and Redis has ended it: until then
+// messages that come are handled, for Redis still counts the subscriber.
+type subscription struct {
+	users     []*line // replaced, never changed: readers hold it
+	unwanted  bool    // by its last user
+	conn      *conn   // where it was subscribed to; nil: nowhere
+	confirmed bool
+	ending    bool          // Redis has been told to
+	before    bool          // has been confirmed on another connection
+	queued    bool          // stands in pending
+	ready     chan struct{} // closed when confirmed; nil while nobody waits
+}
+
+func newSubscriptions(b *Bus) *subscriptions {
+	return &subscriptions{bus: b, wake: make(chan struct{}, 1), channels: map[string]*subscription{},
+		conns: map[string]*conn{}, outage: make(chan struct{})}
+}
+
+// want adds a user to channels.
+func (s *subscriptions) want(l *line, names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		c := s.channels[name]
+		if c == nil {
+			c = &subscription{}
+			s.channels[name] = c
+		}
+		switch {
+		case c.unwanted:
+			c.users, c.unwanted = []*line{l}, false
+		case !slices.Contains(c.users, l):
+			c.users = append(slices.Clip(c.users), l)
+		}
+		s.enqueue(name, c)
+	}
+}
+
+// forget takes a user from channels.
+func (s *subscriptions) forget(l *line, names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		c := s.channels[name]
+		if c == nil || !slices.Contains(c.users, l) {
+			continue
+		}
+		if len(c.users) == 1 {
+			c.unwanted = true
+			s.enqueue(name, c)
+			continue
+		}
+		c.users = slices.DeleteFunc(slices.Clone(c.users), func(u *line) bool { return u == l })
+	}
+}
+
+// enqueue lets the keeper look at a channel. The lock is held.
+func (s *subscriptions) enqueue(name string, c *subscription) {
+	if !c.queued {
+		c.queued = true
+		s.pending = append(s.pending, name)
+	}
+	s.nudge()
+}
+
+func (s *subscriptions) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// users are the lines that a message on a channel is for.
+func (s *subscriptions) users(name string) []*line {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if c := s.channels[name]; c != nil {
+		return c.users
+	}
+	return nil
+}
+
+func (s *subscriptions) names() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	names := make([]string, 0, len(s.channels))
+	for name, c := range s.channels {
+		if !c.unwanted {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (s *subscriptions) state() (channels int, lost error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.channels), s.lost
+}
+
+// await waits until channels are confirmed. It fails at once while Redis cannot be reached.
+func (s *subscriptions) await(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		for {
+			ready, outage, err := s.awaited(name)
+			if ready == nil || err != nil {
+				if err != nil {
+					return err
+				}
+				break
+			}
+			select {
+			case <-ready:
+			case <-outage:
+			case <-ctx.Done():
+				return unreachable(ctx.Err())
+			}
+		}
+	}
+	return nil
+}
+
+// awaited returns what to wait for; a nil ready means that the channel is confirmed, or given up.
+func (s *subscriptions) awaited(name string) (ready, outage chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.channels[name]
+	switch {
+	case c == nil || c.confirmed:
+		return nil, nil, nil
+	case s.lost != nil:
+		return nil, nil, unreachable(s.lost)
+	case c.ready == nil:
+		c.ready = make(chan struct{})
+	}
+	return c.ready, s.outage, nil
+}
+
+// confirm notes that Redis has subscribed a connection to a channel.
+func (s *subscriptions) confirm(on *conn, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answered(on)
+	c := s.channels[name]
+	if c == nil || c.conn != on || c.confirmed || c.ending {
+		return
+	}
+	c.confirmed = true
+	if c.before {
+		s.bus.counters.resubscribed.Add(1)
+	}
+	c.before = true
+	if c.ready != nil {
+		close(c.ready)
+		c.ready = nil
+	}
+}
+
+// answered notes that one subscription fewer is under way. The lock is held.
+func (s *subscriptions) answered(on *conn) {
+	if on.unconfirmed--; on.unconfirmed == window/2 {
+		s.nudge()
+	}
+}
+
+// remove notes that Redis has ended a subscription. Where that was not asked for, the slot of the channel
+// has gone to another node.
+func (s *subscriptions) remove(on *conn, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[name]; c != nil && c.conn == on && (c.ending || c.confirmed) {
+		s.misplaced(name, c)
+	}
+}
+
+// refuse notes that Redis has refused a subscription on a connection, most likely because the slot of
+// its channel is elsewhere. Redis does not say which: all without answer are tried again.
+func (s *subscriptions) refuse(on *conn, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answered(on)
+	s.trouble = err
+	for name, c := range s.channels {
+		if c.conn == on && !c.confirmed {
+			s.misplaced(name, c)
+		}
+	}
+	s.nudge()
+}
+
+// misplaced lets a channel be subscribed to anew, or be forgotten. The lock is held.
+func (s *subscriptions) misplaced(name string, c *subscription) {
+	c.conn, c.confirmed, c.ending = nil, false, false
+	s.enqueue(name, c)
+}
+
+// lose notes that a connection is gone, with all that it was subscribed to.
+func (s *subscriptions) lose(gone *conn, err error) {
+	_ = gone.pubsub.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[gone.address] != gone {
+		return // known
+	}
+	delete(s.conns, gone.address)
+	s.bus.counters.lost.Add(1)
+	s.unreachable(err)
+	for name, c := range s.channels {
+		if c.conn == gone {
+			s.misplaced(name, c)
+		}
+	}
+	s.nudge()
+}
+
+// unreachable begins an outage. The lock is held.
+func (s *subscriptions) unreachable(err error) {
+	if s.lost == nil {
+		s.bus.opts.Log.Warn("Redis cannot be reached, trying again", "error", err)
+		close(s.outage)
+	}
+	s.lost = err
+}
+
+// reachable ends an outage. The lock is held.
+func (s *subscriptions) reachable() {
+	if s.lost != nil {
+		s.lost = nil
+		s.outage = make(chan struct{})
+		s.bus.opts.Log.Info("Redis is back, subscribing again", "channels", len(s.channels))
+	}
+}

@@ -1,0 +1,214 @@
+package redisbus
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
+)
+
+// recorded is a message that the reference was seen to publish.
+type recorded struct {
+	section, channel string
+	payload          []byte
+}
+
+// recordings reads a trace of the reference: every command it sent to Redis.
+func recordings(t testing.TB, name string) (all []recorded) {
+	text, err := os.ReadFile("testdata/" + name + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r recorded
+	for line := range strings.Lines(string(text)) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "##":
+			r.section = rest
+		case "PUBLISH", "SPUBLISH":
+			r.channel = rest
+		case "JSON":
+			r.payload = []byte(rest)
+			all = append(all, r)
+		case "hex":
+			if r.payload, err = hex.DecodeString(rest); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+var traces = map[string]wire{
+	"classic":        classic{"pona:socket.io", false},
+	"specific":       classic{"pona:socket.io", true},
+	"sharded":        sharded{"pona:socket.io", true},
+	"sharded-static": sharded{"pona:socket.io", false},
+}
+
+// TestReferenceTraces decodes each payload of the reference and encodes it again: channel and bytes are equal.
+func TestReferenceTraces(t *testing.T) {
+	for name, w := range traces {
+		messages := recordings(t, name)
+		if len(messages) < 25 {
+			t.Fatalf("%s: %d messages", name, len(messages))
+		}
+		askers := map[string]string{} // uid by request
+		for _, r := range messages {
+			namespace := strings.Split(r.channel, "#")[1]
+			m, err := w.decode(&line{namespace: namespace, uid: "receiver"}, r.channel, r.payload)
+			if err != nil || m == nil {
+				t.Errorf("%s, %s: %s %q: %v", name, r.section, r.channel, r.payload, err)
+				continue
+			}
+			l := &line{namespace: namespace, uid: m.From}
+			var channel string
+			var payload []byte
+			if isAnswer(m.Kind) {
+				channel, payload, err = w.encodeAnswer(l, &adapter.Message{From: askers[m.RequestID]}, m)
+			} else {
+				askers[m.RequestID] = m.From
+				channel, payload, err = w.encode(l, m)
+			}
+			if err != nil || channel != r.channel || !bytes.Equal(payload, r.payload) && !sameMeaning(t, r, payload) {
+				t.Errorf("%s, %s:\n%s %q became\n%s %q, %v", name, r.section, r.channel, r.payload, channel, payload, err)
+			}
+		}
+	}
+}
+
+func isAnswer(k adapter.Kind) bool {
+	switch k {
+	case adapter.ClientCount, adapter.ClientAnswer, adapter.FetchAnswer, adapter.AllRoomsAnswer, adapter.ServerSideAnswer:
+		return true
+	}
+	return false
+}
+
+// sameMeaning allows two forms that we read and do not write: the emitter's order of fields, and rooms
+// that are numbers.
+func sameMeaning(t *testing.T, r recorded, payload []byte) bool {
+	numeric := strings.Contains(r.section, "numeric room")
+	if !numeric && !strings.Contains(r.section, "redis-emitter") {
+		return false
+	}
+	var theirs, ours any
+	for _, side := range []struct {
+		payload []byte
+		into    *any
+	}{{r.payload, &theirs}, {payload, &ours}} {
+		v, err := read(side.payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := v.JSON
+		if numeric {
+			text = bytes.Replace(text, []byte(`"rooms":[123]`), []byte(`"rooms":["123"]`), 1)
+		}
+		if err := json.Unmarshal(text, side.into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return reflect.DeepEqual(theirs, ours)
+}
+
+// TestSubscribedChannels compares what we subscribe to with the reference: exact names, no patterns.
+func TestSubscribedChannels(t *testing.T) {
+	const uid = "mf-8p4"
+	for name, want := range map[string][]string{
+		"classic": {"pona:socket.io#/#", "pona:socket.io-request#/#", "pona:socket.io-response#/#", "pona:socket.io-response#/#mf-8p4#", "pona:socket.io#/#r#"},
+		"sharded": {"pona:socket.io#/#", "pona:socket.io#/#mf-8p4#", "pona:socket.io#/#r#"},
+	} {
+		w := traces[name]
+		room, _ := w.roomChannel("/", "r")
+		got := append(append(w.memberChannels("/"), w.answerChannels("/", uid)...), room)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	if _, ok := traces["sharded"].roomChannel("/", "9g7LAFz_q7mds8nMAAAA"); ok {
+		t.Error("a channel for a socket's own room")
+	}
+	if _, ok := traces["sharded-static"].roomChannel("/", "r"); ok {
+		t.Error("a channel for a room in static mode")
+	}
+}
+
+// TestOldRequests are what versions before ours send.
+func TestOldRequests(t *testing.T) {
+	w := traces["classic"]
+	l := &line{namespace: "/", uid: "receiver"}
+	for text, want := range map[string]adapter.Message{
+		`{"requestId":"a","type":0,"rooms":["r",7]}`:              {Kind: adapter.SocketIDs, RequestID: "a", Target: adapter.Target{Rooms: []string{"r", "7"}}},
+		`{"requestId":"a","type":2,"sid":"s","room":"r"}`:         {Kind: adapter.Join, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Rooms: []string{"r"}},
+		`{"requestId":"a","type":3,"sid":"s","room":5}`:           {Kind: adapter.Leave, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Rooms: []string{"5"}},
+		`{"requestId":"a","type":4,"sid":"s","close":true}`:       {Kind: adapter.Disconnect, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Close: true},
+		`{"type":4,"opts":{"rooms":[],"except":[]},"close":true}`: {Kind: adapter.Disconnect, Target: adapter.Target{Rooms: []string{}, Except: []string{}}, Close: true},
+	} {
+		m, err := w.decode(l, "pona:socket.io-request#/#", []byte(text))
+		if err != nil || !reflect.DeepEqual(*m, want) {
+			t.Errorf("%s: %+v, %v, want %+v", text, m, err, want)
+		}
+	}
+	for kind, want := range map[adapter.Kind]string{
+		adapter.SocketIDsAnswer: `{"requestId":"a","sockets":["s"]}`, adapter.Done: `{"requestId":"a"}`,
+	} {
+		_, payload, err := w.encodeAnswer(l, &adapter.Message{}, &adapter.Message{Kind: kind, RequestID: "a", Sockets: []adapter.Socket{{ID: "s"}}})
+		if err != nil || string(payload) != want {
+			t.Errorf("%s, %v, want %s", payload, err, want)
+		}
+	}
+}
+
+func TestForeignBytesAreRefused(t *testing.T) {
+	l := &line{namespace: "/", uid: "receiver"}
+	for _, payload := range []string{"", "{", "[]", "null", "\x93", "{}", `{"type":-1}`, `{"type":99}`, `{"type":4}`, `{"type":4,"close":true}`, `{"type":"6"}`,
+		`{"type":5}`, `{"type":6,"data":{}}`, `{"type":7,"requestId":"a"}`, `{"requestId":""}`, `{"requestId":"a","sockets":[{}]}`,
+		`{"type":3,"data":{},"uid":"a","nsp":"/"}`, `{"type":3,"data":null,"uid":"a","nsp":"/"}`, `{"type":7,"data":{"opts":{}},"uid":"a","nsp":"/"}`,
+		`{"type":8,"data":{"requestId":"a"},"uid":"a","nsp":"/"}`, `{"type":13,"data":{},"uid":"a","nsp":"/"}`, "\x93\xa1a\x81\xa4type\x02\x80"} {
+		for _, channel := range []string{"pona:socket.io#/#", "pona:socket.io-request#/#", "pona:socket.io-response#/#"} {
+			for name, w := range traces {
+				if m, err := w.decode(l, channel, []byte(payload)); err == nil && m != nil {
+					t.Errorf("%s, %s: %q was taken for %+v", name, channel, payload, m)
+				}
+			}
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for name := range traces {
+		for _, r := range recordings(f, name) {
+			f.Add(r.payload)
+		}
+	}
+	l := &line{namespace: "/", uid: "receiver"}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		for _, channel := range []string{"pona:socket.io#/#", "pona:socket.io-request#/#", "pona:socket.io-response#/#"} {
+			for name, w := range traces {
+				m, err := w.decode(l, channel, payload)
+				if m == nil || err != nil {
+					continue
+				}
+				if !json.Valid(m.Value.JSON) && m.Value.JSON != nil {
+					t.Fatalf("%s: %q is no JSON", name, m.Value.JSON)
+				}
+				if m.Kind == adapter.Disconnect && len(m.Target.Rooms) == 0 && !bytes.Contains(payload, []byte("opts")) {
+					t.Fatalf("%s: %q disconnects everybody", name, payload)
+				}
+				sender := &line{namespace: "/", uid: m.From}
+				if !isAnswer(m.Kind) && m.Kind != adapter.SocketIDs && m.Kind != adapter.Done && m.Kind != adapter.SocketIDsAnswer && m.RequestID != "" {
+					if _, _, err := w.encode(sender, m); err != nil {
+						t.Fatalf("%s: %q cannot be encoded: %v", name, payload, err)
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,103 @@
+// Package redistest runs real Redis servers for tests, as child processes on loopback.
+package redistest
+
+import (
+	"bufio"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is one redis-server process. It ends with its test.
+type Server struct {
+	Port int
+	args []string
+
+	t   testing.TB
+	cmd *exec.Cmd
+	out sync.WaitGroup // its output
+}
+
+// Start runs redis-server with arguments of its command line and returns when it takes connections.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, Port: freePort(t), args: args}
+	s.Restart()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Addr is host and port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
+
+// Restart runs the server again, on the same port, after Kill.
+func (s *Server) Restart() {
+	s.t.Helper()
+	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}, s.args...)
+	s.cmd = exec.Command("redis-server", args...)
+	output, err := s.cmd.StdoutPipe()
+	if err == nil {
+		err = s.cmd.Start()
+	}
+	if err != nil {
+		s.t.Fatalf("redis-server, from Debian's package of that name: %v", err)
+	}
+	ready, ended := make(chan struct{}), make(chan string, 1)
+	s.out.Go(func() {
+		var last string
+		said := false
+		for lines := bufio.NewScanner(output); lines.Scan(); {
+			last = lines.Text()
+			if !said && (strings.Contains(last, "Ready to accept connections") || strings.Contains(last, "Sentinel ID is")) {
+				said = true
+				close(ready)
+			}
+		}
+		ended <- last
+	})
+	select {
+	case <-ready:
+	case last := <-ended:
+		s.t.Fatalf("redis-server ended: %s", last)
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("redis-server does not start")
+	}
+}
+
+// Kill ends the process at once.
+func (s *Server) Kill() {
+	if s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Kill() // ends a stopped one too
+		s.out.Wait()
+		_ = s.cmd.Wait() // was killed
+	}
+}
+
+// Pause stops the process as a hanging machine would; Resume lets it go on.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// freePort is a TCP port that was free a moment ago.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}

@@ -1,0 +1,116 @@
+package adapter
+
+import (
+	"context"
+	"sync"
+)
+
+// request is a question on its way; the answers gather until the asker takes them.
+type request struct {
+	kinds [2]Kind // of its answers
+
+	mu      sync.Mutex
+	answers []*Message
+	more    chan struct{} // has one element while there may be answers
+}
+
+// answersTo says which messages answer one.
+var answersTo = map[Kind][2]Kind{
+	Broadcast: {ClientCount, ClientAnswer}, Fetch: {FetchAnswer}, ServerSide: {ServerSideAnswer}, AllRooms: {AllRoomsAnswer},
+}
+
+func (r *request) add(answer *Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answers = append(r.answers, answer)
+	select {
+	case r.more <- struct{}{}:
+	default:
+	}
+}
+
+func (r *request) take() []*Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	answers := r.answers
+	r.answers = nil
+	return answers
+}
+
+// request asks the other nodes and gives each answer to collect, which says whether its node has now
+// answered. It ends when every node and every client has, or with ctx.
+func (c *Cluster) request(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) error {
+	state := &Incomplete{Request: name}
+	var err error
+	if state.Expected, err = c.line.Others(ctx); err != nil || state.Expected == 0 {
+		return err
+	}
+	r := &request{kinds: answersTo[question.Kind], more: make(chan struct{}, 1)}
+	question.RequestID = c.node.bus.NewID()
+	c.mu.Lock()
+	c.waiting[question.RequestID] = r
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.waiting, question.RequestID)
+	}()
+	if err := c.line.Publish(question); err != nil {
+		return err
+	}
+	heard := map[string]struct{}{} // uids that answered
+	for {
+		select {
+		case <-r.more:
+		case <-ctx.Done():
+			state.Err = ctx.Err()
+			state.Missing = c.missing(heard, state)
+			return state
+		case <-c.node.ctx.Done():
+			state.Err = ErrUnreachable
+			return state
+		}
+		for _, answer := range r.take() {
+			if collect(answer, state) {
+				state.Answered++
+				if answer.From != "" {
+					heard[answer.From] = struct{}{}
+				}
+			}
+		}
+		if state.Answered >= state.Expected && state.Clients == state.ExpectedClient {
+			c.mu.Lock()
+			c.peers = heard
+			c.mu.Unlock()
+			return nil
+		}
+	}
+}
+
+// maxPeers bounds the uids that are remembered of one namespace.
+const maxPeers = 1024
+
+// missing names the nodes that did not answer, where it is certain which they are.
+func (c *Cluster) missing(heard map[string]struct{}, state *Incomplete) (uids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for uid := range c.peers {
+		if _, answered := heard[uid]; !answered {
+			uids = append(uids, uid)
+		}
+	}
+	if len(heard) != state.Answered || len(uids) != state.Expected-state.Answered {
+		return nil
+	}
+	return distinct(uids)
+}
+
+// noteAnswer hands an answer to the one who waits for it; the rest is late or nobody's.
+func (c *Cluster) noteAnswer(answer *Message) {
+	c.mu.Lock()
+	r := c.waiting[answer.RequestID]
+	c.mu.Unlock()
+	if r != nil && (answer.Kind == r.kinds[0] || answer.Kind == r.kinds[1]) {
+		r.add(answer)
+	}
+}
