@@ -123,7 +123,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	if overlap {
 		s.end(ReasonTransportError, errOverlap, false)
-		answer(w, http.StatusBadRequest, "", "")
+		answerUnread(w, http.StatusBadRequest)
 		return
 	}
 	defer func() {
@@ -133,18 +133,17 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	}()
 	if r.Header.Get("Content-Type") == "application/octet-stream" {
 		s.end(ReasonTransportError, errBinary, false)
-		answer(w, http.StatusBadRequest, "", "")
+		answerUnread(w, http.StatusBadRequest)
 		return
 	}
 	body, err := s.readBody(w, r)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		answer(w, http.StatusRequestEntityTooLarge, "", "")
+	if errors.As(err, new(*http.MaxBytesError)) {
+		answerUnread(w, http.StatusRequestEntityTooLarge)
 		return
-	case err != nil:
+	}
+	if err != nil {
 		s.end(ReasonTransportError, err, false)
-		answer(w, http.StatusBadRequest, "", "")
+		answerUnread(w, http.StatusBadRequest)
 		return
 	}
 	for p, err := range payloadPackets(body) {
@@ -159,8 +158,15 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, "text/html", "ok")
 }
 
-// readBody reads a POST's payload. A body that trickles in outlives neither the session nor its
-// patience. What is no UTF-8 is replaced, as the reference does: it must not reach other clients,
+// answerUnread answers a request whose body has not been read. Without the header net/http would read
+// it first, for as long as the client likes.
+func answerUnread(w http.ResponseWriter, status int) {
+	w.Header().Set("Connection", "close")
+	answer(w, status, "", "")
+}
+
+// readBody reads a POST's payload. A body that trickles in outlives neither the session nor the deadline
+// that ServeHTTP has set. What is no UTF-8 is replaced, as the reference does: it must not reach other clients,
 // whose WebSockets would refuse it.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limit := s.server.opts.MaxPayload
@@ -168,15 +174,17 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
 	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Now().Add(s.server.opts.PingInterval + s.server.opts.PingTimeout))
 	s.setReading(c)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	s.setReading(nil)
+	if err != nil {
+		return nil, err
+	}
 	_ = c.SetReadDeadline(time.Time{})
-	if err == nil && !utf8.Valid(body) {
+	if !utf8.Valid(body) {
 		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	}
-	return body, err
+	return body, nil
 }
 
 // setReading lets end stop the reading.

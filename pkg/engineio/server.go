@@ -148,6 +148,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.wg.Done()
+	if r.ContentLength != 0 { // also where it is refused: net/http reads it to its end
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.opts.PingInterval + s.opts.PingTimeout))
+	}
 	h := w.Header()
 	if s.opts.CORS != nil && s.opts.CORS.apply(w, r) {
 		return
