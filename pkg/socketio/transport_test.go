@@ -176,8 +176,8 @@ func (p *polling) lose() {
 }
 
 func (p *polling) Close() error {
-	p.http.CloseIdleConnections()
-	return nil
+	defer p.http.CloseIdleConnections()
+	return p.post([]byte("1"))
 }
 
 // dialUpgraded begins with polling, as stock clients do.
