@@ -1,8 +1,12 @@
 package engineio
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -85,4 +89,194 @@ func TestBadProbe(t *testing.T) {
 			s.expect(t, "GET", query, "", reply{200, "2"})
 		})
 	}
+}
+
+// TestUpgradeKeepsEveryMessage: "no loss and no reordering during an upgrade (50 messages each way while
+// it happens)". The client does as the reference's: it polls and posts until it has its 3probe, waits for
+// the poll under way, and sends 5.
+func TestUpgradeKeepsEveryMessage(t *testing.T) {
+	for round := range 10 {
+		s := quietSite(t)
+		query := s.open(t)
+		session := <-s.opened
+		const n = 50
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			for i := range n {
+				session.Send(NewFrame(Message{Data: fmt.Appendf(nil, "down %d", i)}))
+				runtime.Gosched()
+			}
+		})
+		var got []string // by whichever transport
+		polled := make(chan struct{})
+		probed := make(chan struct{})
+		go func() {
+			defer close(polled)
+			for {
+				_, answer := s.do(t, "GET", query, "")
+				got = append(got, strings.Split(answer.body, "\x1e")...)
+				select {
+				case <-probed:
+					return
+				default:
+				}
+			}
+		}()
+		conn := s.mustDial(t, upgradeQuery(query))
+		for i := range n / 2 {
+			s.expect(t, "POST", query, fmt.Sprintf("4up %d", i), reply{200, "ok"})
+			if i == round {
+				write(t, conn, "2probe")
+			}
+		}
+		if answer := next(t, conn); answer != "3probe" {
+			t.Fatalf("probe answered with %q", answer)
+		}
+		close(probed)
+		<-polled
+		write(t, conn, "5")
+		for i := n / 2; i < n; i++ {
+			write(t, conn, fmt.Sprintf("4up %d", i))
+		}
+		sender.Wait()
+		var up, down []string
+		for len(up)+len(down) < 2*n {
+			for len(got) == 0 {
+				got = append(got, next(t, conn))
+			}
+			switch text := got[0]; {
+			case strings.HasPrefix(text, "4up"):
+				up = append(up, text)
+			case strings.HasPrefix(text, "4down"):
+				down = append(down, text)
+			case text != "6":
+				t.Fatalf("got %q", text)
+			}
+			got = got[1:]
+		}
+		for i := range n {
+			if up[i] != fmt.Sprintf("4up %d", i) || down[i] != fmt.Sprintf("4down %d", i) {
+				t.Fatalf("round %d, message %d: %q, %q", round, i, up[i], down[i])
+			}
+		}
+	}
+}
+
+// TestUpgradeTakesThePingAlong: a ping that no poll has fetched is not lost, a noop is of no use.
+func TestUpgradeTakesThePingAlong(t *testing.T) {
+	s := beatingSite(t)
+	query := s.open(t)
+	session := <-s.opened
+	conn := s.mustDial(t, upgradeQuery(query))
+	write(t, conn, "2probe")
+	next(t, conn)
+	waitFor(t, func() bool { session.mu.Lock(); defer session.mu.Unlock(); return !session.queue.empty() })
+	session.mu.Lock()
+	session.queue.append(entry{packet: PacketNoop})
+	session.mu.Unlock()
+	write(t, conn, "5")
+	write(t, conn, "3")
+	write(t, conn, "4a")
+	for _, want := range []string{"2", "4a"} {
+		if got := next(t, conn); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestPollsOfAProbingClient wait a little, so that a client whose upgrade is stuck does not poll as fast
+// as it can.
+func TestPollsOfAProbingClient(t *testing.T) {
+	s := quietSite(t)
+	query := s.open(t)
+	conn := s.mustDial(t, upgradeQuery(query))
+	write(t, conn, "2probe")
+	next(t, conn)
+	start := time.Now()
+	for range 3 {
+		s.expect(t, "GET", query, "", reply{200, "6"})
+	}
+	if took := time.Since(start); took < 3*probedPollTime {
+		t.Errorf("three polls took %v", took)
+	}
+}
+
+// TestUpgradeTimeout ends only the WebSocket, whether it has probed or not.
+func TestUpgradeTimeout(t *testing.T) {
+	for name, probe := range map[string]bool{"silent": false, "after its probe": true} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, Options{UpgradeTimeout: 50 * time.Millisecond})
+			query := s.open(t)
+			conn := s.mustDial(t, upgradeQuery(query))
+			if probe {
+				write(t, conn, "2probe")
+				next(t, conn)
+			}
+			expectClose(t, conn, websocket.CloseNoStatusReceived)
+			s.expect(t, "POST", query, "4still on polling", reply{200, "ok"})
+			s.expect(t, "GET", query, "", reply{200, "4still on polling"})
+			again := s.mustDial(t, upgradeQuery(query)) // and may try again
+			write(t, again, "2probe")
+			if got := next(t, again); got != "3probe" {
+				t.Errorf("second try: %q", got)
+			}
+		})
+	}
+}
+
+func TestSecondWebSocket(t *testing.T) {
+	s := quietSite(t)
+	query := s.open(t)
+	first := s.mustDial(t, upgradeQuery(query))
+	write(t, first, "2probe")
+	next(t, first)
+	expectClose(t, s.mustDial(t, upgradeQuery(query)), websocket.CloseNoStatusReceived) // while upgrading
+	write(t, first, "5")
+	write(t, first, "4moved")
+	if got := next(t, first); got != "4moved" {
+		t.Errorf("got %q", got)
+	}
+	expectClose(t, s.mustDial(t, upgradeQuery(query)), websocket.CloseNoStatusReceived) // after
+	direct := s.connect(t)
+	<-s.opened
+	session := <-s.opened
+	expectClose(t, s.mustDial(t, fresh+"&sid="+session.ID()), websocket.CloseNoStatusReceived) // of a WebSocket session
+	for _, conn := range []*websocket.Conn{first, direct} {
+		write(t, conn, "4unharmed")
+		if got := next(t, conn); got != "4unharmed" {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// TestUpgradeOfAnotherVersion: "the request's EIO must match the session's".
+func TestUpgradeOfAnotherVersion(t *testing.T) {
+	s := quietSite(t)
+	query := s.open(t)
+	s.expectRefusedWebSocket(t, strings.Replace(upgradeQuery(query), "EIO=4", "EIO=3", 1), nil, "Bad request")
+	s.expectRefusedWebSocket(t, strings.Replace(upgradeQuery(query), "EIO=4&", "", 1), nil, "Bad request")
+	s.expect(t, "GET", strings.Replace(query, "EIO=4", "EIO=3", 1), "", reply{400, badRequest})
+	s.expect(t, "POST", query, "4a", reply{200, "ok"})
+}
+
+func TestUpgradesAreOff(t *testing.T) {
+	s := serve(t, Options{DisableUpgrades: true})
+	query := s.open(t)
+	expectClose(t, s.mustDial(t, upgradeQuery(query)), websocket.CloseNoStatusReceived)
+	s.expect(t, "POST", query, "4a", reply{200, "ok"})
+}
+
+// TestCloseDuringUpgrade: "Closing during an upgrade closes both".
+func TestCloseDuringUpgrade(t *testing.T) {
+	s := quietSite(t)
+	query := s.open(t)
+	session := <-s.opened
+	conn := s.mustDial(t, upgradeQuery(query))
+	write(t, conn, "2probe")
+	next(t, conn)
+	session.Close()
+	expectClose(t, conn, websocket.CloseNoStatusReceived)
+	s.expectReason(t, ReasonForcedClose)
+	s.expect(t, "GET", query, "", reply{200, "1"})
+	s.expect(t, "GET", query, "", reply{400, unknownSession})
 }
