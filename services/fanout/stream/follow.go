@@ -16,6 +16,10 @@ import (
 const (
 	// consumerIdle is how long the server keeps a consumer whose reader has died.
 	consumerIdle = 30 * time.Second
+	// consumerHeartbeat is how often the server says that a consumer without news is there; two missing
+	// ones have it made anew. A cluster loses consumers with a server, and the first request to a new
+	// one where that is not known to all servers yet.
+	consumerHeartbeat = time.Second
 	// prefetchMessages and prefetchBytes bound what one reader holds ahead of its handler.
 	prefetchMessages, prefetchBytes = 512, 16 << 20
 )
@@ -131,7 +135,7 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, handle 
 		}
 		return fmt.Errorf("reading %s: %w", subject, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes), jetstream.PullHeartbeat(consumerHeartbeat))
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", subject, err)
 	}
