@@ -2,9 +2,7 @@ package socketio
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -23,16 +21,24 @@ type Arg struct {
 }
 
 // JSON is the value as the client wrote it; attachments stand in it as base64 strings.
-func (a Arg) JSON() json.RawMessage { return a.json }
+func (a Arg) JSON() json.RawMessage {
+	if a.binary != nil {
+		return base64JSON(a.binary)
+	}
+	return a.json
+}
 
 // Bytes is the attachment, where the whole argument is one.
 func (a Arg) Bytes() ([]byte, bool) { return a.binary, a.binary != nil }
 
 // Decode stores the value in v, as json.Unmarshal does.
-func (a Arg) Decode(v any) error { return json.Unmarshal(a.json, v) }
+func (a Arg) Decode(v any) error { return json.Unmarshal(a.JSON(), v) }
 
 // eventName reads the first argument of an event: a text, or a number as it is written.
 func (a Arg) eventName() (name string, err error) {
+	if a.binary != nil {
+		return "", errInvalidPayload
+	}
 	switch first := a.json[0]; {
 	case first == '-' || first >= '0' && first <= '9':
 		return string(a.json), nil
@@ -47,93 +53,6 @@ func (a Arg) eventName() (name string, err error) {
 		return "", errInvalidPayload
 	}
 	return name, nil
-}
-
-// placeholder stands where an attachment was (§ Packet encoding).
-type placeholder struct {
-	Placeholder bool `json:"_placeholder"`
-	Num         *int `json:"num"`
-}
-
-var errPlaceholder = errors.New("socketio: illegal attachments")
-
-// attach puts the attachments in place of their placeholders.
-func (a *Arg) attach(attachments [][]byte) error {
-	if !bytes.Contains(a.json, []byte(`"_placeholder"`)) {
-		return nil
-	}
-	if b, ok, err := resolve(a.json, attachments); err != nil {
-		return err
-	} else if ok {
-		a.binary = b
-		a.json = base64JSON(b)
-		return nil
-	}
-	out, err := replaceNested(a.json, attachments, maxPlaceholderDepth)
-	a.json = out
-	return err
-}
-
-// resolve returns the attachment if value is a placeholder.
-func resolve(value json.RawMessage, attachments [][]byte) ([]byte, bool, error) {
-	var p placeholder
-	if value[0] != '{' || json.Unmarshal(value, &p) != nil || !p.Placeholder {
-		return nil, false, nil
-	}
-	if p.Num == nil || *p.Num < 0 || *p.Num >= len(attachments) {
-		return nil, false, errPlaceholder
-	}
-	return attachments[*p.Num], true, nil
-}
-
-func base64JSON(b []byte) json.RawMessage {
-	out := base64.StdEncoding.AppendEncode([]byte{'"'}, b)
-	return append(out, '"')
-}
-
-// maxPlaceholderDepth bounds how deep in an argument an attachment may stand: each level reads the
-// text again, so that without a bound the cost were the text's size times its depth.
-const maxPlaceholderDepth = 64
-
-// replaceNested rewrites an object or list, depth levels of it at most.
-func replaceNested(value json.RawMessage, attachments [][]byte, depth int) (json.RawMessage, error) {
-	if !bytes.Contains(value, []byte(`"_placeholder"`)) {
-		return value, nil
-	}
-	if b, ok, err := resolve(value, attachments); ok || err != nil {
-		return base64JSON(b), err
-	}
-	if depth == 0 {
-		return nil, errPlaceholder
-	}
-	switch value[0] {
-	case '[':
-		var list []json.RawMessage
-		if err := json.Unmarshal(value, &list); err != nil {
-			return nil, err
-		}
-		for i := range list {
-			var err error
-			if list[i], err = replaceNested(list[i], attachments, depth-1); err != nil {
-				return nil, err
-			}
-		}
-		return json.Marshal(list)
-	case '{':
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(value, &object); err != nil {
-			return nil, err
-		}
-		for k := range object {
-			v, err := replaceNested(object[k], attachments, depth-1)
-			if err != nil {
-				return nil, err
-			}
-			object[k] = v
-		}
-		return json.Marshal(object)
-	}
-	return value, nil
 }
 
 // encoder writes arguments as JSON and collects the attachments: []byte, alone or inside []any and

@@ -63,6 +63,8 @@ func TestPlaceholderAbuse(t *testing.T) {
 	for _, placeholder := range []string{
 		`{"_placeholder":true,"num":1}`, `{"_placeholder":true,"num":-1}`, `{"_placeholder":true}`,
 		`{"_placeholder":true,"num":null}`, `[{"x":{"_placeholder":true,"num":9}}]`,
+		`{"_placeholder":true,"num":"0"}`, `{"_placeholder":true,"num":0.5}`, `{"_placeholder":true,"num":{}}`, `{"\u005fplaceholder":true}`,
+		`{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}`, `[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`,
 	} {
 		p, err := decode([]byte(`51-["e",` + placeholder + `]`))
 		if err != nil {
@@ -125,18 +127,6 @@ func TestNewPacketErrors(t *testing.T) {
 	}
 	if _, err := NewPacket("e", make(chan int)); err == nil {
 		t.Error("a channel has no JSON form")
-	}
-}
-
-// A hostile text of nested lists must not cost its size times its depth.
-func TestDeepPlaceholderIsRefused(t *testing.T) {
-	p, err := decode([]byte(`51-["e",` + nested(maxPlaceholderDepth+1, `{"_placeholder":true,"num":0}`) + `]`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.attachments = [][]byte{{1}}
-	if _, err := p.list(nil); err == nil {
-		t.Error("accepted")
 	}
 }
 

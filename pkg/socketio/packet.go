@@ -117,11 +117,15 @@ func (p *decoded) list(args Args) (Args, error) {
 	if p.data == nil {
 		return args, nil
 	}
+	var from *attachments
+	if len(p.attachments) > 0 {
+		from = &attachments{bytes: p.attachments}
+	}
 	for run := bytes.TrimSpace(p.data[1 : len(p.data)-1]); len(run) > 0; {
 		var a Arg
 		a.json, run = cutValue(run)
-		if len(p.attachments) > 0 {
-			if err := a.attach(p.attachments); err != nil {
+		if from != nil {
+			if err := a.attach(from); err != nil {
 				return nil, err
 			}
 		}
