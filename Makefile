@@ -54,7 +54,7 @@ chaos: $(node_packages) build bin/nats-server ## break everything under load and
 	bin/chaos $(CHAOS)
 
 .PHONY: bench
-bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 4 minutes
+bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 10 minutes
 	@.ci/need redis-server
 	$(go_build) -o bin/bench ./test/bench
 	bin/bench

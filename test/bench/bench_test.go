@@ -16,7 +16,7 @@ func small(t *testing.T, peers ...string) options {
 		t.Fatalf("%v; make build installs it", err)
 	}
 	return options{
-		Peers: peers, Rounds: 1, Sockets: 20, Events: 10, Rate: 100, Size: 200, Idle: 40,
+		Peers: peers, Rounds: 1, Sockets: 20, Events: 10, Rate: 100, Size: 200, Guilds: 5, GuildRate: 100, Idle: 40,
 		Bin: "../../bin", Node: "node", Out: filepath.Join(t.TempDir(), "bench.json"),
 	}
 }
@@ -37,15 +37,20 @@ func TestRunAgainstNode(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Runs) != 2 || got.Machine.Cores < 1 || got.Machine.Node == "" {
+	if len(got.Runs) != 4 || got.Machine.Cores < 1 || got.Machine.Node == "" {
 		t.Fatalf("got %s", text)
 	}
-	b, i := got.Runs[0], got.Runs[1]
+	b, i := got.Runs[0], got.Runs[3]
 	if b.Scenario != "broadcast" || b.Delivered != 200 || b.Lost != 0 || b.OutOfOrder != 0 {
 		t.Errorf("broadcast delivered %d, lost %d, out of order %d; want 200, 0, 0", b.Delivered, b.Lost, b.OutOfOrder)
 	}
 	if b.CPU <= 0 || b.P50 <= 0 || b.P99 < b.P50 || b.Allocs != nil {
 		t.Errorf("broadcast: %+v", b)
+	}
+	for _, run := range got.Runs[:3] {
+		if run.Lost != 0 || run.Delivered < 80 || run.OutOfOrder != 0 {
+			t.Errorf("%s delivered %d, lost %d, out of order %d", run.Scenario, run.Delivered, run.Lost, run.OutOfOrder)
+		}
 	}
 	if _, measured := i.GrowthOf["node"]; i.Scenario != "idle" || !measured {
 		t.Errorf("idle: %+v", i)

@@ -26,6 +26,7 @@ type crowd struct {
 	joined  int   // members in their namespace now
 	joining int   // members on their way
 	lost    error // why the first lost member was lost
+	spin    bool  // never sleep
 
 	tally tally
 }
@@ -105,7 +106,11 @@ func (c *crowd) drive(limit time.Duration, done func() bool) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("nothing more came within %v", limit)
 		}
-		n, err := unix.EpollWait(c.epoll, c.events, 10)
+		wait := 10 // ms
+		if c.spin {
+			wait = 0
+		}
+		n, err := unix.EpollWait(c.epoll, c.events, wait)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)
 		}

@@ -28,24 +28,26 @@ import (
 )
 
 type options struct {
-	Peers   []string `default:"node,library,pair" enum:"node,library,pair" help:"What to measure."`
-	Rounds  int      `default:"3" unit:"rounds" help:"Runs of each peer and scenario; medians are shown."`
-	Sockets int      `default:"1000" unit:"sockets" help:"In the one room of the broadcast scenario."`
-	Events  int      `default:"200" unit:"events" help:"Measured events of the broadcast scenario; half as many warm up before."`
-	Rate    float64  `default:"50" unit:"events a second" help:"How fast they are emitted."`
-	Size    int      `default:"200" unit:"bytes" help:"Text of each event."`
-	Idle    int      `default:"5000" unit:"connections" help:"Of the idle scenario, five to a guild."`
-	Bin     string   `default:"bin" unit:"path" help:"Folder of the built programs."`
-	Node    string   `default:"test/bench/node" unit:"path" help:"Folder of the Node peer, with its packages."`
-	Out     string   `default:"artifacts/bench.json" unit:"path" help:"Where every run is written, as JSON."`
+	Peers     []string `default:"node,library,pair" enum:"node,library,pair" help:"What to measure."`
+	Rounds    int      `default:"3" unit:"rounds" help:"Runs of each peer and scenario; medians are shown."`
+	Sockets   int      `default:"1000" unit:"sockets" help:"In the one room of the broadcast and burst scenarios."`
+	Events    int      `default:"200" unit:"events" help:"Measured events of these scenarios; half as many warm up before."`
+	Rate      float64  `default:"50" unit:"events a second" help:"How fast they are emitted."`
+	Size      int      `default:"200" unit:"bytes" help:"Text of each event."`
+	Guilds    int      `default:"500" unit:"guilds" help:"Of the guilds scenario, each with four sockets and four events."`
+	GuildRate float64  `default:"500" unit:"events a second" help:"How fast events of the guilds scenario are emitted, to one guild after the other."`
+	Idle      int      `default:"5000" unit:"connections" help:"Of the idle scenario, five to a guild."`
+	Bin       string   `default:"bin" unit:"path" help:"Folder of the built programs."`
+	Node      string   `default:"test/bench/node" unit:"path" help:"Folder of the Node peer, with its packages."`
+	Out       string   `default:"artifacts/bench.json" unit:"path" help:"Where every run is written, as JSON."`
 }
 
 func (o *options) Validate() error {
 	switch {
 	case o.Rounds < 1 || o.Rounds > 99:
 		return errors.New("rounds must be 1 to 99")
-	case o.Sockets < 1 || o.Events < 2 || o.Rate <= 0 || o.Idle < 1:
-		return errors.New("sockets, events, rate and idle must be positive, events at least 2")
+	case o.Sockets < 1 || o.Events < 2 || o.Rate <= 0 || o.GuildRate <= 0 || o.Guilds < 1 || o.Idle < 1:
+		return errors.New("sockets, events, rates, guilds and idle must be positive, events at least 2")
 	case o.Size < stampSize || o.Size > 60_000:
 		return fmt.Errorf("size must be %d to 60000", stampSize)
 	}
@@ -86,7 +88,7 @@ func exit(err error) {
 }
 
 func run(o options) error {
-	if err := raiseFileLimit(uint64(max(o.Idle, o.Sockets) + 500)); err != nil {
+	if err := raiseFileLimit(uint64(max(o.Idle, o.Sockets, 4*o.Guilds) + 500)); err != nil {
 		return err
 	}
 	logs, err := os.MkdirTemp("", "pona-bench-")

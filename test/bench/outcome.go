@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// outcome is what one run measured. Figures of the other scenario are 0.
+// outcome is what one run measured. Figures of other scenarios are 0.
 type outcome struct {
 	Scenario string `json:"scenario"`
 	Peer     string `json:"peer"`
 	Round    int    `json:"round"`
 	Error    string `json:"error,omitempty"`
 
-	// broadcast
+	// broadcast, burst, guilds
 	CPU        float64            `json:"cpu_us_per_delivery,omitempty"`
 	UserCPU    float64            `json:"user_cpu_us_per_delivery,omitempty"`
 	CPUOf      map[string]float64 `json:"cpu_us_per_delivery_of,omitempty"` // by process
@@ -68,7 +68,7 @@ func (o *outcome) line() string {
 	switch {
 	case o.Error != "":
 		b.WriteString(o.Error)
-	case o.Scenario == "idle":
+	case o.Scenario == idleName:
 		fmt.Fprintf(&b, "%.0f bytes a connection", o.Collected)
 	default:
 		fmt.Fprintf(&b, "%.2f µs a delivery, p50 %.2f ms, p99 %.2f ms", o.CPU, o.P50, o.P99)

@@ -69,8 +69,8 @@ func known(f func(outcome) float64) func(outcome) (float64, bool) {
 	return func(o outcome) (float64, bool) { return f(o), true }
 }
 
-var columns = map[string][]column{
-	"broadcast": {
+var (
+	deliveryColumns = []column{
 		{"CPU µs/delivery", "%.2f", known(func(o outcome) float64 { return o.CPU })},
 		{"user µs", "%.2f", known(func(o outcome) float64 { return o.UserCPU })},
 		{"allocs/delivery", "%.3f", func(o outcome) (float64, bool) {
@@ -82,26 +82,26 @@ var columns = map[string][]column{
 		{"p50 ms", "%.2f", known(func(o outcome) float64 { return o.P50 })},
 		{"p99 ms", "%.2f", known(func(o outcome) float64 { return o.P99 })},
 		{"lost", "%.0f", known(func(o outcome) float64 { return float64(o.Lost) })},
-	},
-	"idle": {
+	}
+	idleColumns = []column{
 		{"bytes/connection", "%.0f", known(func(o outcome) float64 { return o.Collected })},
 		{"before collection", "%.0f", known(func(o outcome) float64 { return o.Rested })},
-	},
-}
+	}
+)
 
 // writeTables shows each scenario: medians, with the least and the most where rounds differ.
 func writeTables(w io.Writer, o options, all []outcome) {
 	m := thisMachine()
 	fmt.Fprintf(w, "\n%s, %d cores, Linux %s, %s, Node %s; medians of %d rounds (least–most)\n", m.CPU, m.Cores, m.Kernel, m.Go, m.Node, o.Rounds)
-	titles := map[string]string{
-		"broadcast": fmt.Sprintf("%d sockets in one room, %d events of %d bytes at %g/s", o.Sockets, o.Events, o.Size, o.Rate),
-		"idle":      fmt.Sprintf("%d idle connections in %d guilds, resident memory", o.Idle, max(o.Idle/5, 1)),
-	}
 	for _, s := range scenarios(o) {
-		fmt.Fprintf(w, "\n%s\n", titles[s.name])
+		fmt.Fprintf(w, "\n%s\n", s.title)
+		columns := deliveryColumns
+		if s.name == idleName {
+			columns = idleColumns
+		}
 		table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 		fmt.Fprint(table, "  ")
-		for _, c := range columns[s.name] {
+		for _, c := range columns {
 			fmt.Fprintf(table, "\t%s", c.title)
 		}
 		fmt.Fprintln(table)
@@ -113,7 +113,7 @@ func writeTables(w io.Writer, o options, all []outcome) {
 				continue
 			}
 			fmt.Fprintf(table, "  %s", kind)
-			for _, c := range columns[s.name] {
+			for _, c := range columns {
 				fmt.Fprintf(table, "\t%s", c.cell(runs))
 			}
 			fmt.Fprintln(table)
@@ -170,7 +170,7 @@ func shares(scenario string, all []outcome) []string {
 		return nil
 	}
 	what, unit := "CPU of the pair", "µs"
-	if scenario == "idle" {
+	if scenario == idleName {
 		what, unit = "growth of the pair", "MB"
 	}
 	var parts []string

@@ -9,13 +9,26 @@ import (
 // scenario is one kind of measurement.
 type scenario struct {
 	name    string
+	title   string
 	measure func(*peer, *outcome) error
 }
 
+const idleName = "idle"
+
 func scenarios(o options) []scenario {
+	room := delivery{guilds: 1, sockets: o.Sockets, events: o.Events, rate: o.Rate, burst: 1}
+	burst := room
+	burst.burst = 4
+	guilds := delivery{guilds: o.Guilds, sockets: 4 * o.Guilds, events: 4 * o.Guilds, rate: o.GuildRate, burst: 1, spin: true}
 	return []scenario{
-		{"broadcast", func(p *peer, got *outcome) error { return broadcast(o, p, got) }},
-		{"idle", func(p *peer, got *outcome) error { return idle(o, p, got) }},
+		{"broadcast", fmt.Sprintf("%d sockets in one room, %d events of %d bytes at %g/s", room.sockets, room.events, o.Size, room.rate),
+			func(p *peer, got *outcome) error { return room.measure(o, p, got) }},
+		{"burst", fmt.Sprintf("the same, but %d events at a time", burst.burst),
+			func(p *peer, got *outcome) error { return burst.measure(o, p, got) }},
+		{"guilds", fmt.Sprintf("%d guilds of 4 sockets, %d events of %d bytes at %g/s round-robin", guilds.guilds, guilds.events, o.Size, guilds.rate),
+			func(p *peer, got *outcome) error { return guilds.measure(o, p, got) }},
+		{idleName, fmt.Sprintf("%d idle connections in %d guilds, resident memory", o.Idle, max(o.Idle/5, 1)),
+			func(p *peer, got *outcome) error { return idle(o, p, got) }},
 	}
 }
 
@@ -24,21 +37,28 @@ const (
 	joinLimit  = 60 * time.Second
 )
 
-// broadcast emits to one room that every socket is in.
-func broadcast(o options, p *peer, got *outcome) error {
-	c, err := newCrowd(p.clients, firstGuild, 1)
+// delivery measures events that are emitted to guilds in turn, each to all sockets of one.
+type delivery struct {
+	guilds, sockets, events int
+	rate                    float64 // events a second
+	burst                   int     // events at a time
+	spin                    bool    // the clients never sleep: no write of the server pays for waking them
+}
+
+func (d delivery) measure(o options, p *peer, got *outcome) error {
+	c, err := newCrowd(p.clients, firstGuild, d.guilds)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	if err := c.grow(o.Sockets, joinLimit); err != nil {
+	if err := c.grow(d.sockets, joinLimit); err != nil {
 		return err
 	}
 	pl := plan{
-		Event: "bench", Room: "pona! music", First: firstGuild, Guilds: 1, Rate: o.Rate, Burst: 1,
+		Event: "bench", Room: "pona! music", First: firstGuild, Guilds: d.guilds, Rate: d.rate, Burst: d.burst,
 		Bodies: []string{strings.Repeat("pona ", o.Size/5+1)[:o.Size-stampSize]},
 	}
-	pl.Run, pl.Count = 1, o.Events/2
+	pl.Run, pl.Count = 1, max(d.events/2/d.guilds, 1)*d.guilds
 	if err := c.emission(p, pl); err != nil {
 		return fmt.Errorf("warm-up: %w", err)
 	}
@@ -50,10 +70,12 @@ func broadcast(o options, p *peer, got *outcome) error {
 	if err != nil {
 		return err
 	}
-	pl.Run, pl.Count = 2, o.Events
+	pl.Run, pl.Count = 2, d.events
+	c.spin = d.spin
 	if err := c.emission(p, pl); err != nil {
 		return err
 	}
+	c.spin = false
 	if err := c.rest(300 * time.Millisecond); err != nil { // what follows a delivery belongs to it
 		return err
 	}
@@ -61,14 +83,14 @@ func broadcast(o options, p *peer, got *outcome) error {
 	if err != nil {
 		return err
 	}
-	got.deliveries(p, o.Sockets*o.Events, &c.tally, before, after)
+	got.deliveries(p, d.sockets*d.events/d.guilds, &c.tally, before, after)
 	return nil
 }
 
-// emission has the peer emit a plan and reads until every member has all of it, or nothing has come
+// emission has the peer emit a plan and reads until every member has all of its guild, or nothing has come
 // for three seconds after the last emit.
 func (c *crowd) emission(p *peer, pl plan) error {
-	expected := pl.Count * c.joined
+	expected := pl.Count * c.joined / pl.Guilds
 	c.begin(pl.Run, expected)
 	emitted := make(chan error, 1)
 	go func() { emitted <- p.emit(pl) }()

@@ -22,7 +22,7 @@ func (c *crowd) begin(run, n int) {
 }
 
 // add counts one event at a member that waits for the sequence next, and says what it waits for
-// then. All of a run's events go to every member.
+// then. A member gets the events of its guild in order.
 func (t *tally) add(s stamp, next int, at int64) int {
 	if s.run != t.run {
 		return next
