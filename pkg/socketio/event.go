@@ -17,12 +17,15 @@ type Packet struct {
 	conflate string
 	offset   string // see WithOffset
 
+	variants func(variant uint8) []any // nil: the packet is the only one, and has a body
+
 	mu     sync.Mutex
 	nsp    string
 	cached frames
+	made   *[MaxVariants]*Packet // of variants
 }
 
-// frames are a packet's or a run's, by format, for sockets without a pid and with one.
+// frames are a packet's, by format, for sockets without a pid and with one.
 type frames [formats][2]*engineio.Frame
 
 // of returns the place of the frame for a socket.
@@ -58,6 +61,10 @@ func (p *Packet) Conflate(key string) *Packet {
 // frame encodes the packet for a socket and those like it in its namespace; the frames of the last
 // namespace are kept.
 func (p *Packet) frame(s *Socket) (*engineio.Frame, error) {
+	p, err := p.variant(s.variant)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.nsp != s.nsp.name {
@@ -79,8 +86,12 @@ func (p *Packet) frame(s *Socket) (*engineio.Frame, error) {
 	return f, nil
 }
 
-// size is what the packet has in bytes, on whichever way.
+// size is what the packet has in bytes, on whichever way; of variants, the first.
 func (p *Packet) size() (n int) {
+	p, err := p.variant(0)
+	if err != nil {
+		return 0
+	}
 	n = len(p.body.json) + len(p.offset)
 	for _, a := range p.body.attachments {
 		n += len(a)
@@ -91,14 +102,14 @@ func (p *Packet) size() (n int) {
 // run is packets that are sent as one unit, joined when the first socket needs it.
 type run struct {
 	packets []*Packet
-	joined  frames
+	joined  [MaxVariants]frames
 
 	uncompressed bool
 }
 
 // frame returns the run for a socket; nil where nothing of it can be encoded.
 func (r *run) frame(s *Socket) *engineio.Frame {
-	joined := r.joined.of(s)
+	joined := r.joined[s.variant].of(s)
 	if *joined == nil {
 		frames := make([]*engineio.Frame, 0, len(r.packets))
 		for _, p := range r.packets {

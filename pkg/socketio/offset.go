@@ -34,5 +34,5 @@ func appendOffset(text []byte, offset string) []byte {
 
 // at returns a copy with an offset.
 func (p *Packet) at(offset string) *Packet {
-	return &Packet{event: p.event, args: p.args, body: p.body, conflate: p.conflate, offset: offset}
+	return &Packet{event: p.event, args: p.args, body: p.body, variants: p.variants, conflate: p.conflate, offset: offset}
 }

@@ -70,7 +70,9 @@ func (b Broadcast) watchers() (all []*Socket) {
 
 func (s *Socket) tellAllOutgoing(packets []*Packet) {
 	for _, p := range packets {
-		s.tellOutgoing(p.event, p.args)
+		if p, err := p.variant(s.variant); err == nil {
+			s.tellOutgoing(p.event, p.args)
+		}
 	}
 }
 

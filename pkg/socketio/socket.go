@@ -25,6 +25,7 @@ type Socket struct {
 
 	pid       string // names the socket to its Recovery; "": it cannot come back
 	recovered bool
+	variant   uint8 // see SetVariant
 
 	// Guarded by the namespace's lock.
 	seats               []seat // one for each room but its own
