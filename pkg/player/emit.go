@@ -31,8 +31,8 @@ type Emit struct {
 
 // Arg is one argument of an Emit.
 type Arg struct {
-	JSON   []byte // one JSON value, as the bot wrote it; read only
-	Base64 bool   // true: clients get a JSON string, the base64 of JSON; false: JSON itself
+	JSON    []byte // one JSON value, as the bot wrote it; read only
+	Encoded bool   // true: clients get it in their Encoding; false: all get JSON itself
 }
 
 // Emits says what clients are sent when ev happens, in order. The emits of one event are never
@@ -97,7 +97,7 @@ func Emits(ev *playerv1.Event) ([]Emit, error) {
 	return nil, fmt.Errorf("kind: %T is not known", ev.GetKind())
 }
 
-func encoded(raw []byte) Arg { return Arg{JSON: raw, Base64: true} }
+func encoded(raw []byte) Arg { return Arg{JSON: raw, Encoded: true} }
 
 func plain(number string) Arg { return Arg{JSON: []byte(number)} }
 

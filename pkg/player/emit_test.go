@@ -13,7 +13,7 @@ import (
 func line(emit player.Emit) string {
 	var args []string
 	for _, arg := range emit.Args {
-		if arg.Base64 {
+		if arg.Encoded {
 			args = append(args, "b64("+string(arg.JSON)+")")
 		} else {
 			args = append(args, string(arg.JSON))

@@ -55,6 +55,8 @@ func TestRefusals(t *testing.T) {
 		{"bot not allowed in guild", "", "/guild/102", bearer("user1"), noGuild},
 		{"no member", "", "/guild/101", bearer("user1"), notMember},
 		{"no member, no such user", "", guild100, bearer("user2"), notMember},
+		{"unknown encoding", "", guild100, `{"type":"Bearer","key":"user1","encoding":"xml"}`, `{"message":"encoding must be \"base64\", \"json\" or \"binary\""}`},
+		{"unknown encoding, unknown token", "", guild100, `{"type":"Bearer","key":"nobody","encoding":"xml"}`, unknown},
 		{"no guild at all", "", "/guild/1x", bearer("user1"), `{"message":"Invalid namespace"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/player"
 	"github.com/pona-realtime/pona/pkg/socketio"
 )
 
@@ -47,6 +48,11 @@ func (g *Gateway) join(s *socketio.Socket) error {
 	if err != nil {
 		return g.refusal(s, guildID, err)
 	}
+	encoding, err := player.EncodingOf(handshake.Auth)
+	if err != nil {
+		return &socketio.ConnectError{Message: err.Error()}
+	}
+	s.SetVariant(uint8(encoding)) // of what package guild sends
 	if err := g.guilds.Hold(s.Context(), guildID); err != nil {
 		return g.refusal(s, guildID, err)
 	}

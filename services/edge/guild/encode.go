@@ -1,7 +1,7 @@
 package guild
 
 import (
-	"encoding/base64"
+	"slices"
 
 	"github.com/pona-realtime/pona/pkg/player"
 	"github.com/pona-realtime/pona/pkg/socketio"
@@ -14,8 +14,8 @@ type run struct {
 	packets []*socketio.Packet
 }
 
-// encode makes packets of what an event emits, in order; each is encoded once, for all listeners. With
-// a sequence, each has its offset.
+// encode makes packets of what an event emits, in order; each is encoded once for all listeners with
+// the same player.Encoding, their socket's variant. With a sequence, each has its offset.
 func encode(event *playerv1.Event, sequence uint64) ([]run, error) {
 	emits, err := player.Emits(event)
 	if err != nil {
@@ -23,11 +23,7 @@ func encode(event *playerv1.Event, sequence uint64) ([]run, error) {
 	}
 	var runs []run
 	for i, emit := range emits {
-		args := make([]any, len(emit.Args))
-		for j, arg := range emit.Args {
-			args[j] = argument(arg)
-		}
-		packet, err := socketio.NewPacket(emit.Name, args...)
+		packet, err := packetOf(emit)
 		if err != nil {
 			return nil, err
 		}
@@ -46,24 +42,21 @@ func encode(event *playerv1.Event, sequence uint64) ([]run, error) {
 	return runs, nil
 }
 
-// argument is an argument's JSON as the client gets it: the bot's bytes, or a string of their base64.
-func argument(arg player.Arg) socketio.Raw {
-	if !arg.Base64 {
-		return socketio.Raw(arg.JSON)
+// packetOf has a variant for each encoding, unless the emit is the same in all.
+func packetOf(emit player.Emit) (*socketio.Packet, error) {
+	if !slices.ContainsFunc(emit.Args, func(a player.Arg) bool { return a.Encoded }) {
+		return socketio.NewPacket(emit.Name, emit.ArgsIn(player.Base64)...)
 	}
-	text := make([]byte, 0, base64.StdEncoding.EncodedLen(len(arg.JSON))+2)
-	text = append(text, '"')
-	text = base64.StdEncoding.AppendEncode(text, arg.JSON)
-	return append(text, '"')
+	return socketio.NewVariants(emit.Name, func(variant uint8) []any { return emit.ArgsIn(player.Encoding(variant)) })
 }
 
 // handshake is the packet that shows a user the guild's state. Called with mu held.
 func (g *guild) handshake(userID uint64) *socketio.Packet {
-	packet, err := socketio.NewPacket("handshake", argument(player.Arg{
-		JSON: player.Handshake(g.state, userID), Base64: true,
-	}))
+	packet, err := packetOf(player.Emit{
+		Name: "handshake", Args: []player.Arg{{JSON: player.Handshake(g.state, userID), Encoded: true}},
+	})
 	if err != nil {
-		panic(err) // base64 is always a JSON string
+		panic(err) // the name is not reserved
 	}
 	return packet.WithOffset(position{sequence: g.sequence}.String())
 }
