@@ -35,7 +35,13 @@ func node(t *testing.T, name, script string, args ...string) *process {
 // listen opens a guild as a user; transports nil means the client's default.
 func listen(t *testing.T, url string, guild uint64, key string, transports []string) *listener {
 	t.Helper()
-	options, err := json.Marshal(map[string]any{"url": url, "guild": fmt.Sprint(guild), "key": key, "transports": transports})
+	return listenWith(t, map[string]any{"url": url, "guild": fmt.Sprint(guild), "key": key, "transports": transports})
+}
+
+// listenWith opens a guild with listener.js's options.
+func listenWith(t *testing.T, all map[string]any) *listener {
+	t.Helper()
+	options, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,14 +88,19 @@ func (l *listener) event(t *testing.T, name string) string {
 // payload is event for those whose argument is base64: it returns the bytes below.
 func (l *listener) payload(t *testing.T, name string) string {
 	t.Helper()
-	arg := l.event(t, name)
+	return base64Text(t, l.event(t, name))
+}
+
+// base64Text is what a JSON string stands for.
+func base64Text(t *testing.T, argument string) string {
+	t.Helper()
 	var text string
-	if err := json.Unmarshal([]byte(arg), &text); err != nil {
-		t.Fatalf("%s has %s, want base64", name, arg)
+	if err := json.Unmarshal([]byte(argument), &text); err != nil {
+		t.Fatalf("%s is no base64", argument)
 	}
 	payload, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+		t.Fatalf("%s: %v", argument, err)
 	}
 	return string(payload)
 }
