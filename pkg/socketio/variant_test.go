@@ -106,7 +106,7 @@ func TestVariantsAreReplayed(t *testing.T) {
 	seen := offsetOf(t, c.receive())
 	s.Of("/").To().Send(packet)
 	c.receive()
-	c.lose(gone)
+	c.loseFor(gone)
 
 	back := dial(t, address)
 	before, second := back.join(fmt.Sprintf(`{"v":0,"pid":%q,"offset":%q}`, first.PID, seen))
