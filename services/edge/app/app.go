@@ -135,6 +135,8 @@ func (a *App) build() (err error) {
 	a.registry.MustRegister(socketStats(a.server.Stats))
 	a.gateway = gateway.New(a.server, gateway.Options{
 		Authorize:      a.authorize,
+		Recheck:        s.AuthRecheck,
+		Forget:         a.auth.Forget,
 		Recovery:       recovery,
 		CommandTimeout: s.CommandTimeout,
 		CommandsAtOnce: s.CommandsAtOnce,
@@ -155,6 +157,7 @@ func (a *App) build() (err error) {
 		Timeout:   s.CommandTimeout,
 		Log:       a.component("link"),
 		Metrics:   a.registry,
+		Revoked:   a.revoked,
 		Connected: func(yes bool) {
 			if !yes {
 				connected.Down(fmt.Sprintf("none of %v is connected", s.Fanouts))

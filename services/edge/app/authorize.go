@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/pona-realtime/pona/pkg/socketio"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	"github.com/pona-realtime/pona/services/edge/auth"
 	"github.com/pona-realtime/pona/services/edge/gateway"
 )
@@ -39,6 +40,10 @@ func (a *App) authenticator() (auth.Authenticator, error) {
 		members = discord.ByBot()
 	case "user-token":
 		members = discord.ByUser()
+	case "bot":
+		members = auth.Bots(func(ctx context.Context, guildID, userID uint64) (*edgev1.FindMemberResponse, error) {
+			return a.links.FindMember(ctx, guildID, userID) // made later, and before the first client
+		})
 	}
 	if s.Auth == "discord" {
 		return a.gate(discord, members)
@@ -97,21 +102,26 @@ func (a *App) gate(identity auth.Identity, members auth.Membership) (auth.Authen
 
 // authorize answers the gateway who may join a guild. This is where the authenticator's refusals become
 // what clients get.
-func (a *App) authorize(ctx context.Context, guildID uint64, header http.Header, payload json.RawMessage) (uint64, error) {
+func (a *App) authorize(ctx context.Context, guildID uint64, header http.Header, payload json.RawMessage) (gateway.Grant, error) {
 	credential := auth.CredentialFrom(header, payload)
 	if guildID == 0 || credential.IsZero() {
-		return 0, &socketio.ConnectError{Message: auth.ErrTokenRequired.Error()}
+		return gateway.Grant{}, &socketio.ConnectError{Message: auth.ErrTokenRequired.Error()}
 	}
 	user, err := a.auth.Authorize(ctx, guildID, credential)
 	var refusal auth.Refusal
 	var unavailable *auth.Unavailable
 	switch {
 	case errors.As(err, &refusal):
-		return 0, &socketio.ConnectError{Message: refusal.Error()}
+		return gateway.Grant{}, &socketio.ConnectError{Message: refusal.Error()}
 	case errors.As(err, &unavailable):
-		return 0, gateway.Unavailable(unavailable.RetryAfter)
+		return gateway.Grant{}, gateway.Unavailable(unavailable.RetryAfter)
 	case err != nil:
-		return 0, err
+		return gateway.Grant{}, err
 	}
-	return user.ID, nil
+	return gateway.Grant{UserID: user.ID, Until: user.Expires}, nil
+}
+
+// revoked takes what fanouts say of users who may no longer listen.
+func (a *App) revoked(ctx context.Context, r *edgev1.Revoked) {
+	a.gateway.Revoke(ctx, gateway.Revocation{GuildID: r.GetGuildId(), UserIDs: r.GetUserIds(), Reason: r.GetReason(), Check: r.GetCheck()})
 }

@@ -58,7 +58,7 @@ type Settings struct {
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
 
 	Auth               string        `default:"discord" enum:"discord,jwt,insecure-dev" group:"Authentication" help:"Who says who a user is; jwt is a backend of one's own that signs tokens, insecure-dev believes everybody, on loopback only."`
-	Members            string        `name:"auth-members" default:"bot-token" enum:"bot-token,user-token,token" group:"Authentication" help:"Who says whether a user is in a guild: Discord, asked with the bot's token or with the user's own, or the JWT itself."`
+	Members            string        `name:"auth-members" default:"bot-token" enum:"bot-token,user-token,bot,token" group:"Authentication" help:"Who says whether a user is in a guild: Discord, asked with the bot's token or with the user's own; the bot itself, which must answer for members; or the JWT."`
 	DiscordURL         string        `default:"https://discord.com/api/v10" unit:"URL" group:"Authentication" help:"Discord's API."`
 	DiscordApplication uint64        `default:"0" unit:"id, 0 for any" group:"Authentication" help:"Application that users' tokens must be issued to; with one, the end of a token is known too."`
 	DiscordBotToken    string        `secret:"" group:"Authentication" help:"Token of the bot whose guilds these are."`
@@ -79,6 +79,7 @@ type Settings struct {
 	AuthRefusedTTL     time.Duration `name:"auth-refused-ttl" default:"15m" group:"Authentication" help:"Time a refused token stays refused without asking."`
 	AuthAbsentTTL      time.Duration `name:"auth-absent-ttl" default:"30s" group:"Authentication" help:"Time a user who is no member stays none without asking."`
 	AuthStale          time.Duration `default:"1h" unit:"duration, 0 for not at all" group:"Authentication" help:"Time beyond auth-ttl that a positive answer counts while nobody can be asked."`
+	AuthRecheck        time.Duration `default:"30m" unit:"duration, 0 for never" group:"Authentication" help:"Time after which it is asked again whether a connected user may still listen; a token's known end counts in any case."`
 
 	DrainDelay time.Duration `default:"2s" group:"Stopping" help:"Time between SIGTERM and the first client that is moved away: until then balancers see that this edge is not ready, and clients are still accepted."`
 	Drain      time.Duration `default:"15s" group:"Stopping" help:"Time over which clients are moved to other edges, where they are recovered. What is left is cut."`
@@ -113,8 +114,8 @@ func (s *Settings) Validate() error {
 			return fmt.Errorf("%s: %d, must be more than 0", name, n)
 		}
 	}
-	if s.AuthStale < 0 {
-		return fmt.Errorf("auth-stale: %s, must not be negative", s.AuthStale)
+	if s.AuthStale < 0 || s.AuthRecheck < 0 {
+		return fmt.Errorf("auth-stale, auth-recheck: %s and %s, must not be negative", s.AuthStale, s.AuthRecheck)
 	}
 	if s.DrainDelay < 0 || s.Drain <= 0 {
 		return fmt.Errorf("drain-delay, drain: %s and %s, must not be negative, and drain more than 0", s.DrainDelay, s.Drain)

@@ -34,6 +34,7 @@ type Fanout struct {
 	mu       sync.Mutex
 	player   *Player // nil where the test plays
 	dispatch func(context.Context, *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error)
+	members  func(context.Context, *edgev1.FindMemberRequest) (*edgev1.FindMemberResponse, error)
 }
 
 // StartFanout starts a fanout, which ends with the test. Without an address it takes a free port.
@@ -71,6 +72,24 @@ func (f *Fanout) Answer(with func(context.Context, *edgev1.DispatchRequest) (*ed
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dispatch = with
+}
+
+// Members has questions about members answered by that function; until then, no bot answers.
+func (f *Fanout) Members(with func(context.Context, *edgev1.FindMemberRequest) (*edgev1.FindMemberResponse, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = with
+}
+
+// FindMember implements the service.
+func (f *Fanout) FindMember(ctx context.Context, request *edgev1.FindMemberRequest) (*edgev1.FindMemberResponse, error) {
+	f.mu.Lock()
+	answer := f.members
+	f.mu.Unlock()
+	if answer == nil {
+		return nil, status.Error(codes.Unavailable, "no bot of this guild answers for its members")
+	}
+	return answer(ctx, request)
 }
 
 // Dispatch implements the service.

@@ -158,6 +158,15 @@ func (p *Player) Cut(err error) {
 	}
 }
 
+// Revoke tells every edge that users may no longer listen.
+func (p *Player) Revoke(revoked *edgev1.Revoked) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range p.streams {
+		s.send(&edgev1.DeliverResponse{Message: &edgev1.DeliverResponse_Revoked{Revoked: revoked}})
+	}
+}
+
 // Wanted tells how many streams want the guild.
 func (p *Player) Wanted(guildID uint64) (n int) {
 	p.mu.Lock()

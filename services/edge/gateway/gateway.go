@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pona-realtime/pona/pkg/socketio"
@@ -22,10 +23,13 @@ import (
 
 // Options tunes a [Gateway].
 type Options struct {
-	// Authorize answers the id of the user who may join a guild, given the handshake's HTTP header
-	// and the CONNECT's payload; a *socketio.ConnectError is what the client is refused with. The
-	// guild is 0 where the namespace's name holds no guild id. Required.
-	Authorize func(ctx context.Context, guildID uint64, header http.Header, payload json.RawMessage) (userID uint64, err error)
+	// Authorize answers which user may join a guild, and until when, given the handshake's HTTP header
+	// and the CONNECT's payload; a *socketio.ConnectError is what the client is refused with, [Unavailable]
+	// where it may ask again. The guild is 0 where the namespace's name holds no guild id. Required.
+	Authorize func(ctx context.Context, guildID uint64, header http.Header, payload json.RawMessage) (Grant, error)
+
+	Recheck time.Duration                                     // after which a listener is asked about again; 0: only at its credentials' end
+	Forget  func(ctx context.Context, userID, guildID uint64) // drops what Authorize remembers; nil: it remembers nothing
 
 	Recovery       *Recovery     // the server's; nil: nobody comes back
 	CommandTimeout time.Duration // from a command's coming to its acknowledgement; 0 means 5s
@@ -59,6 +63,7 @@ type Gateway struct {
 	guilds   Guilds
 	bots     Bots
 	measured *measured
+	revoked  *otter.Cache[revocationKey, revocation] // of late
 
 	ctx     context.Context // of commands under way
 	cancel  context.CancelFunc
@@ -83,6 +88,9 @@ func New(server *socketio.Server, options Options) *Gateway {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{options: options, server: server, measured: newMeasured(options.Metrics)}
+	g.revoked = otter.Must(&otter.Options[revocationKey, revocation]{
+		MaximumSize: maxRevoked, ExpiryCalculator: otter.ExpiryWriting[revocationKey, revocation](revocationAge),
+	})
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
@@ -105,4 +113,5 @@ func (g *Gateway) Open(guilds Guilds, bots Bots) {
 func (g *Gateway) Close() {
 	g.cancel()
 	g.running.Wait()
+	g.revoked.StopAllGoroutines()
 }

@@ -37,6 +37,7 @@ type listener struct {
 	guildID, userID uint64
 	entered         bool     // has been sent its handshake; guarded by the guild's lock
 	commands        commands // of this socket
+	watch           watch
 }
 
 // join decides whether a socket may join a guild, and waits until the guild's state is known. The guild
@@ -44,7 +45,8 @@ type listener struct {
 func (g *Gateway) join(s *socketio.Socket) error {
 	guildID := guildOf(s.Namespace().Name())
 	handshake := s.Handshake()
-	userID, err := g.options.Authorize(s.Context(), guildID, handshake.Headers(), handshake.Auth)
+	asked := time.Now()
+	grant, err := g.options.Authorize(s.Context(), guildID, handshake.Headers(), handshake.Auth)
 	if err != nil {
 		return g.refusal(s, guildID, err)
 	}
@@ -56,12 +58,14 @@ func (g *Gateway) join(s *socketio.Socket) error {
 	if err := g.guilds.Hold(s.Context(), guildID); err != nil {
 		return g.refusal(s, guildID, err)
 	}
+	l := &listener{guildID: guildID, userID: grant.UserID, watch: watch{grant: grant, asked: asked}}
 	g.running.Add(1)
 	context.AfterFunc(s.Context(), func() {
 		defer g.running.Done()
+		l.watch.stop()
 		g.guilds.Release(guildID)
 	})
-	s.SetData(&listener{guildID: guildID, userID: userID})
+	s.SetData(l)
 	return nil
 }
 
@@ -77,20 +81,21 @@ func (g *Gateway) refusal(s *socketio.Socket, guildID uint64, err error) error {
 	return Unavailable(2 * time.Second)
 }
 
+// retry is the data of Unavailable.
+type retry struct {
+	RetryAfterMs int64 `json:"retryAfterMs"`
+}
+
 // Unavailable refuses a client for now.
 func Unavailable(retryAfter time.Duration) *socketio.ConnectError {
-	return &socketio.ConnectError{
-		Message: "temporarily unavailable",
-		Data: struct {
-			RetryAfterMs int64 `json:"retryAfterMs"`
-		}{retryAfter.Milliseconds()},
-	}
+	return &socketio.ConnectError{Message: "temporarily unavailable", Data: retry{retryAfter.Milliseconds()}}
 }
 
 // enter sends an accepted socket its handshake and lets it into its rooms, between two events of the
 // guild. It runs before any event of the socket is handled, so no command is lost.
 func (g *Gateway) enter(s *socketio.Socket) {
 	l := s.Data().(*listener)
+	defer g.begin(s, l)
 	s.OnAny(func(e *socketio.Event) { g.command(l, e) })
 	if s.Recovered() {
 		return // it has had its handshake, is in its rooms, and has what it missed

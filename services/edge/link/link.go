@@ -35,6 +35,10 @@ type Options struct {
 	// Connected hears whether any fanout is connected, at the start and whenever one comes or goes. It must
 	// not wait or call the Links; nil means nobody asks.
 	Connected func(bool)
+
+	// Revoked hears which users may no longer listen, one call after another, several times of each: from every
+	// fanout. It may wait; ctx ends with Run. Nil means nobody asks.
+	Revoked func(ctx context.Context, revoked *edgev1.Revoked)
 }
 
 // Guilds takes what fanouts deliver. Calls for one guild come one after another, in stream order;
@@ -62,6 +66,8 @@ type Links struct {
 	routes map[uint64]*route // by guild
 	live   []*stream         // that have said what they own
 	next   int               // rotates commands among live
+
+	revoked chan *edgev1.Revoked // to be told; who receives more of them waits
 }
 
 // New makes links that nobody is connected by yet; see [Links.Run]. The error names the option.
@@ -83,7 +89,7 @@ func New(guilds Guilds, options Options) (*Links, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Links{options: options, guilds: guilds, measured: newMeasured(options.Metrics), routes: make(map[uint64]*route)}
+	l := &Links{options: options, guilds: guilds, measured: newMeasured(options.Metrics), routes: make(map[uint64]*route), revoked: make(chan *edgev1.Revoked, maxRevoked)}
 	l.report()
 	return l, nil
 }
@@ -94,6 +100,7 @@ func (l *Links) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	dialled := make(map[string]func()) // what stops a peer, by address
+	running.Go(func() { l.tellRevoked(ctx) })
 	ticker := time.NewTicker(l.options.Discovery)
 	defer ticker.Stop()
 	for {

@@ -91,6 +91,11 @@ func (s *stream) receive() error {
 			s.links.released(s, message.Released.GetPartitions())
 		case *edgev1.DeliverResponse_Snapshot:
 			s.snapshot(message.Snapshot)
+		case *edgev1.DeliverResponse_Revoked:
+			select {
+			case s.links.revoked <- message.Revoked:
+			case <-s.call.Context().Done():
+			}
 		case *edgev1.DeliverResponse_Reset_:
 			s.reset(message.Reset_.GetGuildId())
 		case *edgev1.DeliverResponse_Batch:
