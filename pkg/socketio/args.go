@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
 )
 
 // Raw is a JSON value that is sent byte for byte. So is a json.RawMessage.
@@ -18,6 +20,7 @@ type Args []Arg
 type Arg struct {
 	json   json.RawMessage
 	binary []byte
+	split  *adapter.Value // with its attachments beside it, where some stand deeper in it
 }
 
 // JSON is the value as the client wrote it; attachments stand in it as base64 strings.

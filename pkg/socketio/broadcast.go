@@ -1,29 +1,32 @@
 package socketio
 
 import (
-	"context"
+	"errors"
 	"slices"
 )
 
-// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's.
+// Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's and Send's.
 func (b Broadcast) Emit(event string, args ...any) error {
 	p, err := NewPacket(event, args...)
-	if err == nil {
-		b.Send(p)
+	if err != nil {
+		return err
 	}
-	return err
+	return b.Send(p)
 }
 
-// Send sends a run of packets as one unit: encoded once, one write for each socket.
-func (b Broadcast) Send(packets ...*Packet) {
+// Send sends a run of packets as one unit: encoded once, one write for each socket. This node's sockets
+// always get it; an error says that those of other nodes do not, or not all of it.
+func (b Broadcast) Send(packets ...*Packet) (failed error) {
 	if len(packets) == 0 {
-		return
+		return nil
 	}
 	for _, part := range b.parts() {
 		for _, s := range part.deliver(packets) {
 			s.tellAllOutgoing(packets)
 		}
+		failed = errors.Join(failed, part.publish(packets))
 	}
+	return failed
 }
 
 // deliver sends packets within one namespace and returns the sockets whose outgoing listeners are to
@@ -77,36 +80,6 @@ func (b Broadcast) atMost() (n int) {
 	return n
 }
 
-// EmitWithAck sends an event to the addressed sockets and waits until each has answered, or for
-// ctx: then the answers that came are returned beside the error. Answers have no order; a socket
-// that goes away answers nothing and makes it an error. Without sockets it returns at once.
-func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	if b.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, b.timeout)
-		defer cancel()
-	}
-	var questions []*question
-	var failed error
-	for _, s := range b.sockets() {
-		q, err := s.ask(event, args)
-		if err != nil {
-			failed = err
-			continue
-		}
-		questions = append(questions, q)
-	}
-	var answers []Args
-	for _, q := range questions {
-		if a, err := q.wait(ctx); err != nil {
-			failed = err
-		} else {
-			answers = append(answers, a)
-		}
-	}
-	return answers, failed
-}
-
 // each calls f for every addressed socket, once. The namespace's lock is held.
 func (b Broadcast) each(f func(*Socket)) {
 	n := b.nsp
@@ -153,27 +126,4 @@ func (b Broadcast) sockets() (all []*Socket) {
 		part.nsp.mu.Unlock()
 	}
 	return all
-}
-
-// SocketsJoin lets the addressed sockets join rooms.
-func (b Broadcast) SocketsJoin(rooms ...string) {
-	for _, s := range b.sockets() {
-		s.Join(rooms...)
-	}
-}
-
-// SocketsLeave lets the addressed sockets leave rooms.
-func (b Broadcast) SocketsLeave(rooms ...string) {
-	for _, s := range b.sockets() {
-		for _, room := range rooms {
-			s.Leave(room)
-		}
-	}
-}
-
-// DisconnectSockets disconnects the addressed sockets; see Socket.Disconnect.
-func (b Broadcast) DisconnectSockets(closeTransport bool) {
-	for _, s := range b.sockets() {
-		s.Disconnect(closeTransport)
-	}
 }

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
 
 // RemoteSocket is what is known of a socket that may be on another node.
@@ -15,23 +16,25 @@ type RemoteSocket struct {
 	nsp *Namespace
 }
 
-// FetchSockets returns the addressed sockets, in no order.
-func (b Broadcast) FetchSockets(_ context.Context) ([]RemoteSocket, error) {
-	all := []RemoteSocket{}
-	for _, s := range b.sockets() {
-		all = append(all, s.remote())
+// FetchSockets returns the addressed sockets of all nodes, in no order. Beside an error, such as an
+// *adapter.Incomplete, stand those that are known.
+func (b Broadcast) FetchSockets(ctx context.Context) (all []RemoteSocket, failed error) {
+	all = []RemoteSocket{}
+	for _, part := range b.parts() {
+		for _, s := range part.describe() {
+			all = append(all, RemoteSocket{s.ID, s.Handshake, s.Rooms, s.Data, part.nsp})
+		}
+		cluster := part.others()
+		if cluster == nil {
+			continue
+		}
+		sockets, err := cluster.FetchSockets(ctx, part.target())
+		failed = errors.Join(failed, err)
+		for _, s := range sockets {
+			all = append(all, RemoteSocket{s.ID, s.Handshake, s.Rooms, s.Data, part.nsp})
+		}
 	}
-	return all, nil
-}
-
-// remote describes the socket to others.
-func (s *Socket) remote() RemoteSocket {
-	r := RemoteSocket{ID: s.id, Rooms: s.Rooms(), nsp: s.nsp}
-	r.Handshake, _ = json.Marshal(&s.handshake) // of strings, times and a payload that was parsed
-	if data := s.Data(); data != nil {
-		r.Data, _ = json.Marshal(data)
-	}
-	return r
+	return all, failed
 }
 
 // Emit sends the socket an event; see Broadcast.Emit.
@@ -39,15 +42,15 @@ func (r *RemoteSocket) Emit(event string, args ...any) error {
 	return r.nsp.To(r.ID).Emit(event, args...)
 }
 
-// Join lets the socket join rooms.
-func (r *RemoteSocket) Join(rooms ...string) { r.nsp.To(r.ID).SocketsJoin(rooms...) }
+// Join lets the socket join rooms; see Broadcast.SocketsJoin.
+func (r *RemoteSocket) Join(rooms ...string) error { return r.nsp.To(r.ID).SocketsJoin(rooms...) }
 
-// Leave lets the socket leave rooms.
-func (r *RemoteSocket) Leave(rooms ...string) { r.nsp.To(r.ID).SocketsLeave(rooms...) }
+// Leave lets the socket leave rooms; see Broadcast.SocketsLeave.
+func (r *RemoteSocket) Leave(rooms ...string) error { return r.nsp.To(r.ID).SocketsLeave(rooms...) }
 
-// Disconnect ends the socket; see Socket.Disconnect.
-func (r *RemoteSocket) Disconnect(closeTransport bool) {
-	r.nsp.To(r.ID).DisconnectSockets(closeTransport)
+// Disconnect ends the socket; see Broadcast.DisconnectSockets.
+func (r *RemoteSocket) Disconnect(closeTransport bool) error {
+	return r.nsp.To(r.ID).DisconnectSockets(closeTransport)
 }
 
 // FetchSockets returns all sockets of the namespace.
@@ -55,13 +58,17 @@ func (n *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return Broadcast{nsp: n}.FetchSockets(ctx)
 }
 
-// SocketsJoin lets all sockets join rooms.
-func (n *Namespace) SocketsJoin(rooms ...string) { Broadcast{nsp: n}.SocketsJoin(rooms...) }
+// SocketsJoin lets all sockets join rooms; see Broadcast.SocketsJoin.
+func (n *Namespace) SocketsJoin(rooms ...string) error {
+	return Broadcast{nsp: n}.SocketsJoin(rooms...)
+}
 
-// SocketsLeave lets all sockets leave rooms.
-func (n *Namespace) SocketsLeave(rooms ...string) { Broadcast{nsp: n}.SocketsLeave(rooms...) }
+// SocketsLeave lets all sockets leave rooms; see Broadcast.SocketsLeave.
+func (n *Namespace) SocketsLeave(rooms ...string) error {
+	return Broadcast{nsp: n}.SocketsLeave(rooms...)
+}
 
-// DisconnectSockets disconnects all sockets; see Socket.Disconnect.
-func (n *Namespace) DisconnectSockets(closeTransport bool) {
-	Broadcast{nsp: n}.DisconnectSockets(closeTransport)
+// DisconnectSockets disconnects all sockets; see Broadcast.DisconnectSockets.
+func (n *Namespace) DisconnectSockets(closeTransport bool) error {
+	return Broadcast{nsp: n}.DisconnectSockets(closeTransport)
 }

@@ -11,14 +11,22 @@ import (
 //
 // Header names are in lower case, each with one string; time is for people, issued in milliseconds
 // since 1970; xdomain tells whether there was an Origin.
-func (h *Handshake) MarshalJSON() ([]byte, error) {
-	headers := map[string]string{}
+func (h *Handshake) MarshalJSON() ([]byte, error) { return h.describe(false) }
+
+// describe is MarshalJSON, on demand without what proves who the client is.
+func (h *Handshake) describe(hideCredentials bool) ([]byte, error) {
+	headers, auth := map[string]string{}, h.Auth
 	for name, values := range h.Headers() {
 		separator := ", "
 		if name == "Cookie" {
 			separator = "; "
 		}
 		headers[strings.ToLower(name)] = strings.Join(values, separator)
+	}
+	if hideCredentials {
+		delete(headers, "authorization")
+		delete(headers, "cookie")
+		auth = json.RawMessage("{}")
 	}
 	return json.Marshal(struct {
 		Headers map[string]string `json:"headers"`
@@ -39,6 +47,6 @@ func (h *Handshake) MarshalJSON() ([]byte, error) {
 		Issued:  h.Issued.UnixMilli(),
 		URL:     h.URL(),
 		Query:   h.Query(),
-		Auth:    h.Auth,
+		Auth:    auth,
 	})
 }

@@ -50,7 +50,7 @@ func (s *Server) collect(n *Namespace) {
 	switch {
 	case n.pending > 0 || n.parent == nil || s.namespaces[n.name] != n:
 	case s.opts.NamespaceLinger <= 0 || s.closed:
-		delete(s.namespaces, n.name)
+		s.drop(n)
 	default:
 		n.emptySince = time.Now()
 		if n.linger == nil {
@@ -66,7 +66,7 @@ func (s *Server) forget(n *Namespace) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.pending == 0 && s.namespaces[n.name] == n && time.Since(n.emptySince) >= s.opts.NamespaceLinger {
-		delete(s.namespaces, n.name)
+		s.drop(n)
 	}
 }
 
@@ -75,12 +75,20 @@ func (s *Server) forgetAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for name, n := range s.namespaces {
+	for _, n := range s.namespaces {
 		if n.linger != nil {
 			n.linger.Stop()
 		}
 		if n.parent != nil && n.pending == 0 {
-			delete(s.namespaces, name)
+			s.drop(n)
 		}
+	}
+}
+
+// drop is the end of a namespace. The lock is held.
+func (s *Server) drop(n *Namespace) {
+	delete(s.namespaces, n.name)
+	if n.cluster != nil {
+		n.cluster.Leave()
 	}
 }

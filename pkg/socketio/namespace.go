@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
@@ -16,6 +17,7 @@ type Namespace struct {
 	server   *Server
 	name     string
 	parent   *ParentNamespace // nil when static
+	cluster  *adapter.Cluster // the namespace on other nodes; nil when this one is alone
 	handlers handlers
 
 	mu      sync.Mutex
@@ -37,6 +39,7 @@ type handlers struct {
 	mu         sync.RWMutex
 	middleware []func(*Socket) error
 	connection []func(*Socket)
+	serverSide map[string][]func(*ServerSideEvent)
 }
 
 // Use adds middleware: it runs before a socket joins, in a goroutine of its own, and may block; the
@@ -65,6 +68,9 @@ func newNamespace(s *Server, name string, parent *ParentNamespace) *Namespace {
 	n := &Namespace{server: s, name: name, parent: parent, sockets: map[string]*Socket{}}
 	if m, ok := s.opts.Recovery.(*MemoryRecovery); ok {
 		n.history = m.newHistory()
+	}
+	if s.opts.Cluster != nil {
+		n.cluster = s.opts.Cluster.Join(name, peer{n})
 	}
 	return n
 }

@@ -14,6 +14,7 @@ type Broadcast struct {
 	only         *Socket          // nil: all that the rooms say
 	rooms        []string         // any of them; none means all sockets
 	except       []string
+	local        bool // on this node only
 	volatile     bool
 	uncompressed bool
 	timeout      time.Duration
@@ -34,8 +35,11 @@ func (b Broadcast) Except(rooms ...string) Broadcast {
 	return b
 }
 
-// Local keeps the event on this node, where all sockets of this package are.
-func (b Broadcast) Local() Broadcast { return b }
+// Local keeps to the sockets of this node.
+func (b Broadcast) Local() Broadcast {
+	b.local = true
+	return b
+}
 
 // Volatile drops the event for sockets whose transport cannot take it now.
 func (b Broadcast) Volatile() Broadcast {
@@ -61,8 +65,8 @@ func (n *Namespace) Emit(event string, args ...any) error {
 	return Broadcast{nsp: n}.Emit(event, args...)
 }
 
-// Send sends a run of packets to every socket, as one unit.
-func (n *Namespace) Send(packets ...*Packet) { Broadcast{nsp: n}.Send(packets...) }
+// Send sends a run of packets to every socket, as one unit; see Broadcast.Send.
+func (n *Namespace) Send(packets ...*Packet) error { return Broadcast{nsp: n}.Send(packets...) }
 
 // To addresses the sockets in any of the rooms.
 func (n *Namespace) To(rooms ...string) Broadcast { return Broadcast{nsp: n}.To(rooms...) }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
 )
 
 // An attachment's place in the text is held by an object such as {"_placeholder":true,"num":0}
@@ -43,9 +45,11 @@ func (a *Arg) attach(from *attachments) error {
 	if err := r.run(); err != nil {
 		return err
 	}
-	if r.whole != nil {
+	switch {
+	case r.whole != nil:
 		a.json, a.binary = nil, r.whole
-	} else {
+	case r.nested:
+		a.split = &adapter.Value{JSON: a.json, Attachments: from.bytes}
 		a.json = r.out
 	}
 	return nil
@@ -53,11 +57,12 @@ func (a *Arg) attach(from *attachments) error {
 
 // replacer copies a JSON text, known to be valid, with its placeholders replaced.
 type replacer struct {
-	from  *attachments
-	text  []byte
-	out   []byte
-	open  []object // innermost last
-	whole []byte   // the attachment, where the text is but a placeholder
+	from   *attachments
+	text   []byte
+	out    []byte
+	open   []object // innermost last
+	whole  []byte   // the attachment, where the text is but a placeholder
+	nested bool     // something has been replaced further inside
 }
 
 // object is a list or an object that has begun.
@@ -141,6 +146,7 @@ func (r *replacer) replace(placeholder *object) error {
 		r.whole = b
 		return nil
 	}
+	r.nested = true
 	r.out = append(base64.StdEncoding.AppendEncode(append(r.out[:placeholder.at], '"'), b), '"')
 	return nil
 }

@@ -18,6 +18,9 @@ type seat struct {
 // join puts s into a room. The lock is held.
 func (n *Namespace) join(s *Socket, name string) {
 	if name == s.id { // a socket's own room has no other member, and no room is made for it
+		if !s.ownRoom {
+			n.announce(name, true)
+		}
 		s.ownRoom = true
 		return
 	}
@@ -29,6 +32,7 @@ func (n *Namespace) join(s *Socket, name string) {
 		n.server.counters.rooms.Add(1)
 		r = &room{name: name}
 		n.rooms[name] = r
+		n.announce(name, true)
 	} else if s.seatIn(r) >= 0 {
 		return
 	}
@@ -39,6 +43,9 @@ func (n *Namespace) join(s *Socket, name string) {
 // leave takes s out of a room. The lock is held.
 func (n *Namespace) leave(s *Socket, name string) {
 	if name == s.id {
+		if s.ownRoom {
+			n.announce(name, false)
+		}
 		s.ownRoom = false
 		return
 	}
@@ -62,6 +69,7 @@ func (n *Namespace) leave(s *Socket, name string) {
 	case last == 0:
 		n.server.counters.rooms.Add(-1)
 		delete(n.rooms, name)
+		n.announce(name, false)
 	case last < cap(r.members)/4: // a crowd that has gone leaves no memory behind
 		r.members = slices.Clone(r.members)
 	}
@@ -89,6 +97,33 @@ func (s *Socket) roomNames() []string {
 	}
 	for _, seat := range s.seats {
 		names = append(names, seat.room.name)
+	}
+	return names
+}
+
+// announce tells the cluster that a room has got its first member here, or has lost its last.
+func (n *Namespace) announce(name string, members bool) {
+	switch {
+	case n.cluster == nil:
+	case members:
+		n.cluster.RoomCreated(name)
+	default:
+		n.cluster.RoomDeleted(name)
+	}
+}
+
+// roomNames are the rooms that have members here, sockets' own among them, in no order.
+func (n *Namespace) roomNames() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	names := make([]string, 0, len(n.rooms)+len(n.sockets))
+	for name := range n.rooms {
+		names = append(names, name)
+	}
+	for id, s := range n.sockets {
+		if s.ownRoom {
+			names = append(names, id)
+		}
 	}
 	return names
 }

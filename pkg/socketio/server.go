@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
@@ -24,6 +25,12 @@ type Options struct {
 	// Recovery lets clients come back after a lost connection with nothing lost; nil means they join
 	// anew. A MemoryRecovery serves one server.
 	Recovery Recovery
+	// Cluster joins the server to others: what is not Local reaches the sockets of all of them. Nil means
+	// it is alone. The node belongs to the caller, who closes it after the server.
+	Cluster *adapter.Node
+	// HideCredentials keeps the payload of CONNECT and the headers Authorization and Cookie from the
+	// other nodes, which are told the rest of a handshake.
+	HideCredentials bool
 	// OnError hears of panics in handlers; nil means nobody does. The client of that handler is
 	// disconnected, and nothing else happens.
 	OnError func(error)

@@ -3,8 +3,6 @@ package socketio
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -132,80 +130,6 @@ func (s *Socket) deliver(packets []*Packet) {
 		r.packets = s.nsp.record(s, packets)
 	}
 	s.send(r.frame(s), false)
-}
-
-// maxPendingAcks bounds the acknowledgements one socket can owe.
-const maxPendingAcks = 1024
-
-// EmitWithAck sends an event and waits for the client's acknowledgement, for ctx, or for the
-// socket's end.
-func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
-	q, err := s.ask(event, args)
-	if err != nil {
-		return nil, err
-	}
-	return q.wait(ctx)
-}
-
-// question is an event whose acknowledgement is awaited; wait must be called, once.
-type question struct {
-	socket *Socket
-	id     uint64
-	answer chan Args
-}
-
-// ask sends an event that wants an acknowledgement.
-func (s *Socket) ask(event string, args []any) (*question, error) {
-	if reserved[event] {
-		return nil, fmt.Errorf("socketio: the event name %q is reserved", event)
-	}
-	s.mu.Lock()
-	if len(s.acks) >= maxPendingAcks {
-		s.mu.Unlock()
-		return nil, fmt.Errorf("socketio: %d acknowledgements are pending", maxPendingAcks)
-	}
-	q := &question{socket: s, id: s.nextAck, answer: make(chan Args, 1)}
-	s.nextAck++
-	if s.acks == nil {
-		s.acks = map[uint64]chan Args{}
-	}
-	s.acks[q.id] = q.answer
-	s.mu.Unlock()
-	b, err := newBody(append([]any{event}, args...))
-	var f *engineio.Frame
-	if err == nil {
-		f, err = s.conn.format.frame(typeEvent, s.nsp.name, &q.id, b)
-	}
-	if err != nil {
-		q.forget()
-		return nil, err
-	}
-	s.send(f, false)
-	s.tellOutgoing(event, args)
-	return q, nil
-}
-
-func (q *question) forget() {
-	q.socket.mu.Lock()
-	defer q.socket.mu.Unlock()
-	delete(q.socket.acks, q.id)
-}
-
-func (q *question) wait(ctx context.Context) (Args, error) {
-	defer q.forget()
-	select {
-	case a := <-q.answer:
-		return a, nil
-	default: // an answer that is there counts, though ctx has ended too
-	}
-	select {
-	case a := <-q.answer:
-		return a, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("operation has timed out: %w", ctx.Err())
-	case <-q.socket.Context().Done():
-		return nil, errors.New("socketio: the socket has been disconnected")
-	}
 }
 
 // send writes a frame unless the socket has ended.

@@ -29,7 +29,7 @@ type subscription struct {
 	conn      *conn   // where it was subscribed to; nil: nowhere
 	confirmed bool
 	ending    bool          // Redis has been told to
-	before    bool          // has been confirmed on another connection
+	again     bool          // had been confirmed when its connection was lost
 	queued    bool          // stands in pending
 	ready     chan struct{} // closed when confirmed; nil while nobody waits
 }
@@ -169,10 +169,10 @@ func (s *subscriptions) confirm(on *conn, name string) {
 		return
 	}
 	c.confirmed = true
-	if c.before {
+	if c.again {
+		c.again = false
 		s.bus.counters.resubscribed.Add(1)
 	}
-	c.before = true
 	if c.ready != nil {
 		close(c.ready)
 		c.ready = nil
@@ -213,6 +213,7 @@ func (s *subscriptions) refuse(on *conn, err error) {
 
 // misplaced lets a channel be subscribed to anew, or be forgotten. The lock is held.
 func (s *subscriptions) misplaced(name string, c *subscription) {
+	c.again = c.again || c.confirmed && !c.ending
 	c.conn, c.confirmed, c.ending = nil, false, false
 	s.enqueue(name, c)
 }

@@ -15,7 +15,7 @@ func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Pac
 	if room == "" {
 		room = everybody
 	}
-	namespace.To(room).Send(packets...)
+	_ = namespace.To(room).Local().Send(packets...) // every edge has the event from a fanout
 }
 
 // Restart has everybody who has entered a guild connect again: what they missed is gone, so that they
