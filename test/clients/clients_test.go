@@ -21,6 +21,7 @@ var modules = []struct{ name, suite string }{
 	{"socket-client", "sio-client"},
 	{"socket-binary", "sio-client"},
 	{"recovery", "sio-client"},
+	{"msgpack", "sio-client"},
 }
 
 // servers are started for all modules of a test; a suite has one.
