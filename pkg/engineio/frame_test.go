@@ -29,6 +29,17 @@ func cutWebSocketFrame(t *testing.T, b []byte) (first byte, body, rest []byte) {
 	return first, b[header : header+int(n)], b[header+int(n):]
 }
 
+// inflate reads a compressed message (RFC 7692, § 7.2.2): the four bytes left out come back; a final
+// block ends the stream.
+func inflate(t *testing.T, body []byte) []byte {
+	t.Helper()
+	out, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(body), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func TestWebSocketHeaderLengths(t *testing.T) {
 	tests := []struct {
 		length int
@@ -82,10 +93,8 @@ func TestDeflatedFrame(t *testing.T) {
 		if first != want.first || len(body) >= len(want.data)/4 {
 			t.Errorf("first byte %x (want %x), %d bytes from %d", first, want.first, len(body), len(want.data))
 		}
-		// RFC 7692, § 7.2.2: the four bytes left out come back; a final block ends the stream.
-		r := flate.NewReader(io.MultiReader(bytes.NewReader(body), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff")))
-		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want.data) {
-			t.Errorf("inflates to %d bytes, %v; want %d", len(got), err, len(want.data))
+		if got := inflate(t, body); !bytes.Equal(got, want.data) {
+			t.Errorf("inflates to %d bytes; want %d", len(got), len(want.data))
 		}
 	}
 	if len(b) != 0 {
