@@ -33,17 +33,8 @@ var faults = []fault{
 		}
 		return nil
 	}},
-	{"kill -9 a NATS server", false, func(ctx context.Context, k *stack, _ *load) error {
-		for _, p := range k.nats { // the stream's leader is among them
-			p.kill()
-			pause(ctx, 3*time.Second)
-			if err := p.start(); err != nil {
-				return err
-			}
-			pause(ctx, 8*time.Second)
-		}
-		return nil
-	}},
+	{"kill -9 the NATS server that leads the stream", false, func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, true) }},
+	{"kill -9 a NATS server that follows", false, func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, false) }},
 	{"all of NATS gone for 20 s", false, func(ctx context.Context, k *stack, _ *load) error {
 		for _, p := range k.nats {
 			p.signal(syscall.SIGTERM)
@@ -123,6 +114,21 @@ func back(ctx context.Context, n *node) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return n.await(ctx)
+}
+
+// natsKilled kills the server that leads the event stream, or one that does not, and starts it again.
+func natsKilled(ctx context.Context, k *stack, leads bool) error {
+	leader, err := k.streamLeader(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(k.nats, func(p *process) bool { return (p.name == leader) == leads })
+	if i < 0 {
+		return fmt.Errorf("no NATS server to kill: %s leads", leader)
+	}
+	k.nats[i].kill()
+	pause(ctx, 5*time.Second)
+	return k.nats[i].start()
 }
 
 func paused(ctx context.Context, p *process, d time.Duration) error {

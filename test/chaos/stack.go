@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ type size struct {
 type stack struct {
 	folder  string
 	nats    []*process
+	natsURL string // of all
 	redis   *process
 	fanouts []*node
 	edges   []*node
@@ -69,8 +69,7 @@ func (k *stack) start(ctx context.Context, bin string, s size) error {
 		ports = ports[1:]
 		return address
 	}
-	natsURLs, err := k.startNATS(bin, s.NATS, next)
-	if err != nil {
+	if err := k.startNATS(bin, s.NATS, next); err != nil {
 		return err
 	}
 	redis := next()
@@ -83,7 +82,7 @@ func (k *stack) start(ctx context.Context, bin string, s size) error {
 	for i := range s.Fanouts {
 		n := &node{address: next(), admin: next()}
 		n.process = &process{name: fmt.Sprintf("fanout-%d", i+1), folder: k.folder, path: filepath.Join(bin, "fanout"), args: []string{
-			"--id", fmt.Sprintf("fanout-%d", i+1), "--grpc", n.address, "--admin", n.admin, "--nats-url", strings.Join(natsURLs, ","),
+			"--id", fmt.Sprintf("fanout-%d", i+1), "--grpc", n.address, "--admin", n.admin, "--nats-url", k.natsURL,
 			"--replicas", fmt.Sprint(s.NATS), "--redis-url", "redis://" + redis}}
 		k.fanouts = append(k.fanouts, n)
 		grpc = append(grpc, n.address)
@@ -111,32 +110,6 @@ func (k *stack) start(ctx context.Context, bin string, s size) error {
 		return err
 	}
 	return k.ready(ctx)
-}
-
-func (k *stack) startNATS(bin string, n int, next func() string) (urls []string, err error) {
-	var routes, listens []string
-	for range n {
-		listens = append(listens, next())
-		routes = append(routes, "nats://"+next())
-	}
-	for i := range n {
-		name := fmt.Sprintf("nats-%d", i+1)
-		config := fmt.Sprintf("listen: %q\nserver_name: %s\nmax_payload: 8MB\njetstream { store_dir: %q }\n", listens[i], name, filepath.Join(k.folder, name))
-		if n > 1 {
-			config += fmt.Sprintf("cluster { name: chaos, listen: %q, routes: [%s] }\n", strings.TrimPrefix(routes[i], "nats://"), strings.Join(routes, ", "))
-		}
-		file := filepath.Join(k.folder, name+".conf")
-		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-			return nil, err
-		}
-		p := &process{name: name, folder: k.folder, path: filepath.Join(bin, "nats-server"), args: []string{"-c", file}}
-		if err := p.start(); err != nil {
-			return nil, err
-		}
-		k.nats = append(k.nats, p)
-		urls = append(urls, "nats://"+listens[i])
-	}
-	return urls, nil
 }
 
 // startWires puts a wire before each fanout, for one edge.
