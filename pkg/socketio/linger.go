@@ -5,8 +5,30 @@ import (
 	"time"
 )
 
-// enter finds or makes the namespace a client asks for, and holds it until collect.
+// enter finds or makes the namespace a client asks for, and holds it until collect; nil: there is none.
 func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
+	s.mu.Lock()
+	n, parents := s.namespaces[name], s.parents
+	if n != nil {
+		n.pending++
+	}
+	s.mu.Unlock()
+	if n != nil {
+		s.counters.found.Add(1)
+		return n
+	}
+	for _, p := range parents {
+		matches := false
+		s.guard(func() { matches = p.match(name, auth) })
+		if matches {
+			return s.child(p, name)
+		}
+	}
+	return nil
+}
+
+// child makes a parent's namespace, unless somebody has been quicker.
+func (s *Server) child(p *ParentNamespace, name string) *Namespace {
 	s.mu.Lock()
 	if n := s.namespaces[name]; n != nil {
 		n.pending++
@@ -14,22 +36,14 @@ func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
 		s.counters.found.Add(1)
 		return n
 	}
-	var made *Namespace
-	for _, p := range s.parents {
-		if p.match(name, auth) {
-			made = newNamespace(s, name, p)
-			made.pending = 1
-			s.counters.made.Add(1)
-			s.namespaces[name] = made
-			break
-		}
-	}
+	made := newNamespace(s, name, p)
+	made.pending = 1
+	s.counters.made.Add(1)
+	s.namespaces[name] = made
 	listeners := s.onNew
 	s.mu.Unlock()
-	if made != nil {
-		for _, f := range listeners {
-			s.guard(func() { f(made) })
-		}
+	for _, f := range listeners {
+		s.guard(func() { f(made) })
 	}
 	return made
 }
