@@ -56,7 +56,7 @@ func startPair(o options, logs string) (_ *peer, err error) {
 		return nil, err
 	}
 	edge, err := p.run(logs, "edge", nil, filepath.Join(o.Bin, "edge"),
-		"--listen", clients, "--admin", edgeAdmin, "--fanout", grpcAt, "--auth", "insecure-dev", "--origins", "*")
+		"--listen", clients, "--admin", edgeAdmin, "--fanout", grpcAt, "--auth", "insecure-dev", "--origins", "*", "--connect-rate", "0")
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,7 @@ var rules = []row{
 	{"services/edge/auth", append([]string{"services/edge/seal", "services/edge/edgetest"}, ground...)},
 	{"services/edge/relay", append([]string{"services/edge/seal"}, ground...)},
 	{"services/edge/seal", ground},
+	{"services/edge/admission", append([]string{"services/edge/edgetest"}, ground...)},
 	{"services/edge/balance", append([]string{"services/edge/edgetest"}, ground...)},
 	{"services/edge/edgetest", ground}, // the peers of an edge, for its tests
 

@@ -20,6 +20,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/pkg/socketio"
+	"github.com/pona-realtime/pona/services/edge/admission"
 	"github.com/pona-realtime/pona/services/edge/auth"
 	"github.com/pona-realtime/pona/services/edge/gateway"
 	"github.com/pona-realtime/pona/services/edge/guild"
@@ -48,6 +49,8 @@ type App struct {
 	server  *socketio.Server
 	gateway *gateway.Gateway
 	relay   *relay.Relay
+
+	admission *admission.Admission
 }
 
 // New puts an edge together and listens, but serves nobody yet: Run must follow. The error is one
@@ -127,6 +130,9 @@ func (a *App) build() (err error) {
 	}); err != nil {
 		return err
 	}
+	if a.admission, err = a.newAdmission(); err != nil {
+		return err
+	}
 	recovery, err := a.recovery(secrets)
 	if err != nil {
 		return err
@@ -137,6 +143,7 @@ func (a *App) build() (err error) {
 		Authorize:      a.authorize,
 		Recheck:        s.AuthRecheck,
 		Forget:         a.auth.Forget,
+		Admit:          a.admit,
 		Recovery:       recovery,
 		CommandTimeout: s.CommandTimeout,
 		CommandsAtOnce: s.CommandsAtOnce,

@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -129,27 +127,8 @@ func TestReadyWhenConnected(t *testing.T) {
 func TestARedisIsConnected(t *testing.T) {
 	s := local(t)
 	withFanout(t, &s)
-	s.Redis = startRedis(t)
+	s.Redis = edgetest.StartRedis(t)
 	started(t, s)
-}
-
-// startRedis starts a real redis-server that ends with the test, and returns its URL.
-func startRedis(t *testing.T) string {
-	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("no redis-server is installed (Debian: redis-server)")
-	}
-	socket := filepath.Join(t.TempDir(), "redis.sock")
-	command := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir())
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	return "unix://" + socket
 }
 
 func TestAnUnreachableRedisIsWaitedFor(t *testing.T) {

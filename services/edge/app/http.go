@@ -26,7 +26,7 @@ const (
 // clientServer serves /socket.io/ and /v1/socket.
 func (a *App) clientServer() *http.Server {
 	mux := http.NewServeMux()
-	mux.Handle(socketPath, boundBody(a.relay))
+	mux.Handle(socketPath, boundBody(a.admission.Handshakes(a.relay)))
 	mux.HandleFunc("GET /v1/socket", a.status)
 	return &http.Server{
 		Handler:           mux,

@@ -174,7 +174,7 @@ func TestAGuildThatNobodyBrings(t *testing.T) {
 // TestJoinsAreAtomic lets clients in while events come. Each must get its handshake first, and then
 // exactly the events that the handshake does not show, in order: also those for the whole namespace.
 func TestJoinsAreAtomic(t *testing.T) {
-	const joins, atMost = 60, 2000
+	const joins, atMost = 40, 500
 	s := local(t)
 	_, p := withFanout(t, &s)
 	a := started(t, s)

@@ -17,7 +17,7 @@ import (
 func TestMetrics(t *testing.T) {
 	s := local(t)
 	_, p := withFanout(t, &s)
-	s.Redis = startRedis(t)
+	s.Redis = edgetest.StartRedis(t)
 	a := started(t, s)
 	ws, polling := edgetest.DialWebSocket(t, a.Addr()), edgetest.DialPolling(t, []string{a.Addr()})
 	for user, c := range []*edgetest.Client{ws, polling} {
@@ -125,7 +125,7 @@ func TestDisconnectReasonsSumUp(t *testing.T) {
 func TestMetricNames(t *testing.T) {
 	s := local(t)
 	withFanout(t, &s)
-	s.Redis = startRedis(t)
+	s.Redis = edgetest.StartRedis(t)
 	a := start(t, s, quiet)
 	problems, err := testutil.GatherAndLint(a.registry)
 	if err != nil {

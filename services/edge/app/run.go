@@ -23,6 +23,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopServing()
 	rebalance := &rebalance{app: a, ctx: serving}
 	rebalance.running.Go(func() { a.balance(serving) })
+	rebalance.running.Go(func() { a.admission.Run(serving) })
 	var watching, linksDone sync.WaitGroup
 	watching.Go(func() {
 		if err := health.Serve(background, a.admin, a.adminMux(rebalance)); err != nil {

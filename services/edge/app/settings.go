@@ -46,6 +46,13 @@ type Settings struct {
 	Linger    time.Duration `default:"30s" group:"Fanouts" help:"Time a guild's state is kept after its last listener has gone."`
 	JoinWait  time.Duration `default:"5s" group:"Fanouts" help:"Time a client waits for the state of a guild that is not known yet."`
 
+	ConnectRate    float64  `default:"2000" unit:"sessions a second, 0 for no bound" group:"Admission" help:"Most sessions that begin on this edge in a second. What is over it gets 503 with Retry-After; stock clients try again by themselves."`
+	AddressRate    float64  `default:"0" unit:"sessions a second, 0 for no bound" group:"Admission" help:"Most sessions that one client address begins on this edge in a second."`
+	TrustedProxies []string `name:"trusted-proxy" unit:"addresses or prefixes, comma separated" group:"Admission" help:"Proxies whose X-Forwarded-For is believed."`
+	UserSockets    int      `default:"0" unit:"sockets, 0 for no bound" group:"Admission" help:"Most sockets of one user in guilds, on this edge."`
+	GuildRate      int      `default:"0" unit:"sockets a second, 0 for no bound" group:"Admission" help:"Most sockets that join one guild in a second, in the whole cluster by way of Redis. A client that is refused must try again itself, after the connect_error's retryAfterMs."`
+	GuildSockets   int      `default:"0" unit:"sockets, 0 for no bound" group:"Admission" help:"Most sockets in one guild, in the whole cluster by way of Redis."`
+
 	Recovery           time.Duration  `default:"2m" group:"Recovery" help:"Time after its loss in which a client gets what it missed when it comes back; later, a new handshake. 0: never. The fanouts must keep events for longer."`
 	RecoveryGuildBytes settings.Bytes `default:"16MiB" group:"Recovery" help:"Most events of one guild kept for clients that come back, and sent to one of them."`
 	RecoveryBytes      settings.Bytes `default:"256MiB" group:"Recovery" help:"Most events of all guilds kept for clients that come back."`
@@ -116,6 +123,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.AuthStale < 0 || s.AuthRecheck < 0 {
 		return fmt.Errorf("auth-stale, auth-recheck: %s and %s, must not be negative", s.AuthStale, s.AuthRecheck)
+	}
+	if s.ConnectRate < 0 || s.AddressRate < 0 || s.UserSockets < 0 || s.GuildRate < 0 || s.GuildSockets < 0 {
+		return errors.New("connect-rate, address-rate, user-sockets, guild-rate, guild-sockets: must not be negative")
 	}
 	if s.DrainDelay < 0 || s.Drain <= 0 {
 		return fmt.Errorf("drain-delay, drain: %s and %s, must not be negative, and drain more than 0", s.DrainDelay, s.Drain)

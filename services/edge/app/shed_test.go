@@ -98,7 +98,7 @@ func TestRebalance(t *testing.T) {
 func TestAnEdgeFarAboveTheMeanMovesClients(t *testing.T) {
 	s := local(t)
 	withFanout(t, &s)
-	s.Redis = startRedis(t)
+	s.Redis = edgetest.StartRedis(t)
 	s.Rebalance, s.RebalanceInterval = 0.2, 100*time.Millisecond
 	crowded, empty := started(t, s), started(t, s)
 	moved := make(chan struct{}, 100)

@@ -31,6 +31,10 @@ type Options struct {
 	Recheck time.Duration                                     // after which a listener is asked about again; 0: only at its credentials' end
 	Forget  func(ctx context.Context, userID, guildID uint64) // drops what Authorize remembers; nil: it remembers nothing
 
+	// Admit lets an authorized user's socket into a guild, or answers why not; leave is called when it is
+	// gone. nil admits everybody.
+	Admit func(ctx context.Context, guildID, userID uint64) (leave func(), err error)
+
 	Recovery       *Recovery     // the server's; nil: nobody comes back
 	CommandTimeout time.Duration // from a command's coming to its acknowledgement; 0 means 5s
 	CommandsAtOnce int           // of one socket, without answer yet; 0 means 16
@@ -83,6 +87,9 @@ func New(server *socketio.Server, options Options) *Gateway {
 	}
 	if options.ArgumentBytes <= 0 {
 		options.ArgumentBytes = 256 << 10
+	}
+	if options.Admit == nil {
+		options.Admit = func(context.Context, uint64, uint64) (func(), error) { return func() {}, nil }
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)

@@ -55,7 +55,12 @@ func (g *Gateway) join(s *socketio.Socket) error {
 		return &socketio.ConnectError{Message: err.Error()}
 	}
 	s.SetVariant(uint8(encoding)) // of what package guild sends
+	leave, err := g.options.Admit(s.Context(), guildID, grant.UserID)
+	if err != nil {
+		return g.refusal(s, guildID, err)
+	}
 	if err := g.guilds.Hold(s.Context(), guildID); err != nil {
+		leave()
 		return g.refusal(s, guildID, err)
 	}
 	l := &listener{guildID: guildID, userID: grant.UserID, watch: watch{grant: grant, asked: asked}}
@@ -63,6 +68,7 @@ func (g *Gateway) join(s *socketio.Socket) error {
 	context.AfterFunc(s.Context(), func() {
 		defer g.running.Done()
 		l.watch.stop()
+		leave()
 		g.guilds.Release(guildID)
 	})
 	s.SetData(l)
@@ -81,7 +87,7 @@ func (g *Gateway) refusal(s *socketio.Socket, guildID uint64, err error) error {
 	return Unavailable(2 * time.Second)
 }
 
-// retry is the data of Unavailable.
+// retry is the data of Unavailable and TooMany.
 type retry struct {
 	RetryAfterMs int64 `json:"retryAfterMs"`
 }
@@ -89,6 +95,11 @@ type retry struct {
 // Unavailable refuses a client for now.
 func Unavailable(retryAfter time.Duration) *socketio.ConnectError {
 	return &socketio.ConnectError{Message: "temporarily unavailable", Data: retry{retryAfter.Milliseconds()}}
+}
+
+// TooMany refuses a client because there are too many.
+func TooMany(retryAfter time.Duration) *socketio.ConnectError {
+	return &socketio.ConnectError{Message: "too many connections", Data: retry{retryAfter.Milliseconds()}}
 }
 
 // enter sends an accepted socket its handshake and lets it into its rooms, between two events of the
