@@ -84,6 +84,9 @@ func (a *App) abandon() {
 	if a.server != nil {
 		_ = a.server.Close(context.Background()) // has no session to wait for
 	}
+	if a.gateway != nil {
+		a.gateway.Close()
+	}
 	if a.auth != nil {
 		a.auth.Close()
 	}
@@ -149,8 +152,11 @@ func (a *App) build() (err error) {
 		CommandsAtOnce: s.CommandsAtOnce,
 		ArgumentCount:  s.CommandArgs,
 		ArgumentBytes:  int(s.CommandSize),
-		Log:            a.component("gateway"),
-		Metrics:        a.registry,
+		Rates: gateway.Rates{
+			Socket: s.CommandRateSocket, User: s.CommandRateUser, Guild: s.CommandRateGuild, Strikes: s.CommandStrikes,
+		},
+		Log:     a.component("gateway"),
+		Metrics: a.registry,
 	})
 	a.guilds = guild.NewCache(a.gateway, guild.Options{
 		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"), Metrics: a.registry,

@@ -186,3 +186,72 @@ func TestCommandsSentWithTheConnectAreNotLost(t *testing.T) {
 		wantAck(t, c, id, `["play"]`)
 	}
 }
+
+func TestAFloodOfCommandsIsEnded(t *testing.T) {
+	s := local(t)
+	s.CommandRateSocket, s.CommandStrikes = 5, 3
+	f, _ := withFanout(t, &s)
+	f.Answer(func(context.Context, *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
+		return &edgev1.DispatchResponse{Result: []byte(`"ok"`)}, nil
+	})
+	c, _ := listening(t, started(t, s))
+	for range 40 {
+		c.EmitWithAck(guild100, "play")
+	}
+	answered, limited := 0, 0
+	for {
+		p := c.Next()
+		if p.Type != edgetest.Ack {
+			if p.Type != edgetest.Event || string(p.Data) != `["revoked",{"message":"rate limited"}]` {
+				t.Errorf("%s", p)
+			}
+			break
+		}
+		switch string(p.Data) {
+		case `["ok"]`:
+			answered++
+		case `[{"status":"error","reason":"rate limited"}]`:
+			limited++
+		default:
+			t.Errorf("%s", p)
+		}
+	}
+	if answered > 15 || limited < 4 {
+		t.Errorf("%d commands answered by the bot, %d refused", answered, limited)
+	}
+	for p := c.Next(); p.Type != edgetest.Disconnect; p = c.Next() {
+		if p.Type != edgetest.Ack {
+			t.Fatalf("%s instead of a disconnect", p)
+		}
+	}
+	c.Connect(guild100, as(1))
+	c.Joined(guild100) // the connection itself has not ended
+}
+
+// TestAFanoutIsKilledWhileACommandIsUnderWay has the client get one answer, and the bot the command once.
+func TestAFanoutIsKilledWhileACommandIsUnderWay(t *testing.T) {
+	s := local(t)
+	f, _ := withFanout(t, &s)
+	second := edgetest.StartFanout(t)
+	second.Play(t)
+	s.Fanouts = append(s.Fanouts, second.Addr())
+	reached := make(chan struct{}, 16)
+	hang := func(ctx context.Context, _ *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
+		reached <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	f.Answer(hang)
+	second.Answer(hang)
+	c, _ := listening(t, started(t, s))
+	id := c.EmitWithAck(guild100, "play")
+	await(t, reached)
+	f.Stop()
+	second.Stop()
+	wantAck(t, c, id, `[{"status":"error","reason":"no bot answers for this guild"}]`)
+	id = c.EmitWithAck(guild100, "play") // answered after the one before: that has no second answer
+	wantAck(t, c, id, `[{"status":"error","reason":"no bot answers for this guild"}]`)
+	if n := len(reached); n != 0 {
+		t.Errorf("the command was tried %d times more", n)
+	}
+}

@@ -62,6 +62,11 @@ type Settings struct {
 	CommandArgs    int            `default:"16" unit:"arguments" group:"Commands" help:"Most arguments of one command."`
 	CommandSize    settings.Bytes `default:"256KiB" group:"Commands" help:"Largest arguments of one command, together."`
 
+	CommandRateSocket float64 `default:"10" unit:"commands a second, 0 for no bound" group:"Commands" help:"Commands of one socket; twice as many at once. One too many is answered with \"rate limited\"."`
+	CommandRateUser   float64 `default:"20" unit:"commands a second, 0 for no bound" group:"Commands" help:"Commands of one user, in all guilds, on this edge."`
+	CommandRateGuild  float64 `default:"100" unit:"commands a second, 0 for no bound" group:"Commands" help:"Commands of one guild on this edge."`
+	CommandStrikes    int     `default:"50" unit:"commands, 0 for never" group:"Commands" help:"Commands of one socket in a minute over its own or its user's rate, after which it is disconnected from the guild."`
+
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
 
 	Auth               string        `default:"discord" enum:"discord,jwt,insecure-dev" group:"Authentication" help:"Who says who a user is; jwt is a backend of one's own that signs tokens, insecure-dev believes everybody, on loopback only."`
@@ -120,6 +125,10 @@ func (s *Settings) Validate() error {
 		if n <= 0 {
 			return fmt.Errorf("%s: %d, must be more than 0", name, n)
 		}
+	}
+	if s.CommandRateSocket < 0 || s.CommandRateUser < 0 || s.CommandRateGuild < 0 || s.CommandStrikes < 0 {
+		return fmt.Errorf("command-rate-socket, -user, -guild, command-strikes: %v, %v, %v and %d, must not be negative",
+			s.CommandRateSocket, s.CommandRateUser, s.CommandRateGuild, s.CommandStrikes)
 	}
 	if s.AuthStale < 0 || s.AuthRecheck < 0 {
 		return fmt.Errorf("auth-stale, auth-recheck: %s and %s, must not be negative", s.AuthStale, s.AuthRecheck)

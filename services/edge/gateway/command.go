@@ -55,6 +55,15 @@ func (c *commands) end() {
 // command sends a client's event to the guild's bot and acknowledges it with the answer. It does not
 // wait; a command goes its way even if its client leaves.
 func (g *Gateway) command(l *listener, e *socketio.Event) {
+	if ok, enough := g.allow(l); !ok {
+		g.measured.answered.WithLabelValues(outcomeRefused).Inc()
+		_ = e.Ack(refused(flooding))
+		if enough {
+			g.options.Log.Info("a socket sends commands too fast and is disconnected", "guild", l.guildID, "user", l.userID)
+			g.end(e.Socket, flooding)
+		}
+		return
+	}
 	args, reason := g.arguments(e)
 	if reason != "" {
 		g.measured.answered.WithLabelValues(outcomeRefused).Inc()

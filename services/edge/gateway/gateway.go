@@ -40,6 +40,7 @@ type Options struct {
 	CommandsAtOnce int           // of one socket, without answer yet; 0 means 16
 	ArgumentCount  int           // of one command; 0 means 16
 	ArgumentBytes  int           // of one command, as JSON; 0 means 262144
+	Rates          Rates         // of commands; the zero value bounds nothing
 	Log            *slog.Logger  // nil means none
 
 	Metrics prometheus.Registerer // nil means none
@@ -67,6 +68,8 @@ type Gateway struct {
 	guilds   Guilds
 	bots     Bots
 	measured *measured
+	users    buckets // of commands
+	byGuild  buckets
 	revoked  *otter.Cache[revocationKey, revocation] // of late
 
 	ctx     context.Context // of commands under way
@@ -95,6 +98,7 @@ func New(server *socketio.Server, options Options) *Gateway {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{options: options, server: server, measured: newMeasured(options.Metrics)}
+	g.users, g.byGuild = newBuckets(options.Rates.User), newBuckets(options.Rates.Guild)
 	g.revoked = otter.Must(&otter.Options[revocationKey, revocation]{
 		MaximumSize: maxRevoked, ExpiryCalculator: otter.ExpiryWriting[revocationKey, revocation](revocationAge),
 	})
@@ -121,4 +125,6 @@ func (g *Gateway) Close() {
 	g.cancel()
 	g.running.Wait()
 	g.revoked.StopAllGoroutines()
+	g.users.close()
+	g.byGuild.close()
 }

@@ -37,6 +37,7 @@ type listener struct {
 	guildID, userID uint64
 	entered         bool     // has been sent its handshake; guarded by the guild's lock
 	commands        commands // of this socket
+	pace            pace     // of its commands
 	watch           watch
 }
 
