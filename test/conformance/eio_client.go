@@ -49,6 +49,9 @@ func (e clientEcho) ReceiveMessage(m engineio.Message) {
 		m.Data = []byte("пойду спать всем спокойной ночи")
 	case bytes.Equal(m.Data, []byte("sendHeaders")):
 		m.Data = headers(e.session.Posting())
+	case bytes.Equal(m.Data, []byte("lose me")): // ours: what a drained client sees
+		m.Data = []byte("farewell")
+		defer e.session.CloseTransport(engineio.ReasonServerShuttingDown)
 	}
 	e.echo.ReceiveMessage(m)
 }

@@ -75,6 +75,15 @@ for (const [name, connect] of transports) {
     equal(await next(), five);
   });
 
+  test(`a session that the server drains is a lost transport over ${name}, after its last message`, async (t) => {
+    const { socket, next } = await connect(t);
+    const closed = once(socket, "close");
+    socket.send("lose me");
+    equal(await next(), "farewell");
+    const [reason] = await closed;
+    equal(reason, "transport close");
+  });
+
   testInBrowser(`blobs over ${name}`, async (t) => {
     const { socket, next } = await connect(t);
     socket.send(new Blob([five.buffer]));
