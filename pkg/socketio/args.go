@@ -90,6 +90,12 @@ func (e *encoder) appendValue(dst []byte, v any) ([]byte, error) {
 		return e.appendList(dst, v)
 	case map[string]any:
 		return e.appendObject(dst, v)
+	case string:
+		if plainText(v) {
+			return append(append(append(dst, '"'), v...), '"'), nil
+		}
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10), nil
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -98,6 +104,16 @@ func (e *encoder) appendValue(dst []byte, v any) ([]byte, error) {
 		return nil, err
 	}
 	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte{'\n'})...), nil
+}
+
+// plainText tells whether s stands in JSON as it is.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *encoder) appendObject(dst []byte, object map[string]any) ([]byte, error) {

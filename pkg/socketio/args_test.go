@@ -185,3 +185,22 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+// What is written without the standard encoder reads as its.
+func TestShortcutsOfTheEncoder(t *testing.T) {
+	for _, v := range []any{"", "plain", `"`, `\`, "a\nb", "\x7f", "é", "\u2028", "<&>", "\xff", 0, -7, 1 << 60} {
+		b, err := newBody([]any{v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode([]any{v}); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(b.json) + "\n"; got != want.String() {
+			t.Errorf("%q is %s, want %s", v, got, want.String())
+		}
+	}
+}
