@@ -35,7 +35,7 @@ check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code
 .PHONY: test-go
 test-go: $(node_packages) build ## Go tests of all modules, with the race detector
 	@.ci/need redis-server
-	go test -race -shuffle=on $$(go list work | grep -v -e /test/clients -e /test/e2e -e /test/chaos)
+	go test -race -shuffle=on $$(go list work | grep -v -e /test/clients -e /test/e2e -e /test/chaos -e /deploy/check)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target of the workspace, FUZZTIME (3s) each
@@ -78,9 +78,13 @@ conformance-server: build ## run the peer for an official client suite, such as 
 proto: proto/node_modules/.package-lock.json ## generate Go code from proto/
 	.ci/proto
 
+.PHONY: deploy-check
+deploy-check: ## check images, compose file, Kubernetes overlays, dashboards and alerts
+	go test -count=1 ./deploy/check/...
+
 .PHONY: docs
-docs: ## generate docs/settings.md from what the programs declare
-	go test -count=1 -run Settings ./test/docs -update
+docs: ## generate docs/settings.md and docs/metrics.md from the programs
+	go test -count=1 -run IsCurrent ./test/docs -update
 
 .PHONY: tools
 tools:

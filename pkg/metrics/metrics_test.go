@@ -109,6 +109,11 @@ func TestPages(t *testing.T) {
 	if body := get("/metrics"); !strings.Contains(body, "\npona_build_info{") || !strings.Contains(body, "\ngo_goroutines ") {
 		t.Errorf("/metrics: %s", body)
 	}
+	for path, want := range map[string]string{"/live/": "live.js", "/live/live.js": "../v1/metrics", "/live/live.css": "#grid"} {
+		if body := get(path); !strings.Contains(body, want) {
+			t.Errorf("%s: no %s in %q", path, want, body)
+		}
+	}
 	var page map[string]float64
 	if err := json.Unmarshal([]byte(get("/v1/metrics")), &page); err != nil || page["build"] != 1 {
 		t.Errorf("/v1/metrics: %v, %v", page, err)

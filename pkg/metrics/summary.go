@@ -73,8 +73,10 @@ func (s *Summary) Log(ctx context.Context, log *slog.Logger, every time.Duration
 	}
 }
 
-// Handle adds GET /metrics (Prometheus) and GET /v1/metrics (the summary) to an admin mux.
+// Handle adds GET /metrics (Prometheus), GET /v1/metrics (the summary) and GET /live/ (a page that shows it) to
+// an admin mux.
 func Handle(mux *http.ServeMux, from prometheus.Gatherer, s *Summary) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(from, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.Handle("GET /v1/metrics", s)
+	mux.Handle("GET /live/", livePage())
 }

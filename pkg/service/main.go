@@ -39,6 +39,12 @@ func run(ctx context.Context, p settings.Program, into any, build func() (Servic
 	if proceed, err := settings.Parse(p, into, args, stdout); err != nil || !proceed {
 		return err
 	}
+	if p, can := into.(interface {
+		probed
+		wanted() bool
+	}); can && p.wanted() {
+		return probe(context.WithoutCancel(ctx), p.AdminAddress())
+	}
 	s, err := build()
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ package docs
 import (
 	"bytes"
 	"flag"
-	"os"
 	"testing"
 
 	"github.com/pona-realtime/pona/pkg/settings"
@@ -36,17 +35,5 @@ func TestSettingsPageIsCurrent(t *testing.T) {
 	if err := settings.Markdown(&page, fanout.Program, &fanout.Settings{}); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(settingsPage, page.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	is, err := os.ReadFile(settingsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(is, page.Bytes()) {
-		t.Error("docs/settings.md is not what the programs declare: make docs")
-	}
+	compare(t, settingsPage, page.Bytes())
 }

@@ -102,7 +102,11 @@ type Settings struct {
 	RebalanceInterval time.Duration `default:"5s" group:"Cluster" help:"Time between two comparisons with the other edges."`
 
 	service.Logging
+	service.Probing
 }
+
+// AdminAddress is where a running one is asked how it is.
+func (s *Settings) AdminAddress() string { return s.Admin }
 
 // Validate finds settings that are impossible, whoever decides who may listen. The error names them.
 func (s *Settings) Validate() error {

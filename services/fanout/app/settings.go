@@ -46,7 +46,11 @@ type Settings struct {
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
 
 	service.Logging
+	service.Probing
 }
+
+// AdminAddress is where a running one is asked how it is.
+func (s *Settings) AdminAddress() string { return s.Admin }
 
 // idPattern is what a name must be to stand in a NATS subject and a KV key.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

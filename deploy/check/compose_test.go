@@ -1,0 +1,120 @@
+package check
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+func compose(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithName("pona"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+func TestCompose(t *testing.T) {
+	project := compose(t)
+	for _, name := range []string{"edge-1", "edge-2", "fanout-1", "fanout-2", "nats", "redis", "player", "bot", "prometheus", "grafana"} {
+		s, err := project.GetService(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if s.HealthCheck == nil || len(s.HealthCheck.Test) == 0 {
+			t.Errorf("%s has no health check", name)
+		}
+		if s.MemLimit == 0 || s.CPUS == 0 {
+			t.Errorf("%s has no limits", name)
+		}
+		if !s.ReadOnly || len(s.CapDrop) == 0 {
+			t.Errorf("%s may write to its root, or has capabilities", name)
+		}
+		for _, port := range s.Ports {
+			if port.HostIP != "127.0.0.1" {
+				t.Errorf("%s: port %s is published to the world", name, port.Published)
+			}
+		}
+		for _, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind {
+				if _, err := os.Stat(v.Source); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+	}
+}
+
+// TestDevelopersEdgesAreOnLoopback holds compose to what an edge allows with insecure-dev.
+func TestDevelopersEdgesAreOnLoopback(t *testing.T) {
+	for name, s := range compose(t).Services {
+		if !strings.HasPrefix(name, "edge") {
+			continue
+		}
+		listen := s.Environment["PONA_EDGE_LISTEN"]
+		if listen == nil || !strings.HasPrefix(*listen, "127.0.0.1:") || s.NetworkMode != "service:player" {
+			t.Errorf("%s: listens where others than the balancer reach it", name)
+		}
+	}
+}
+
+func TestDockerfile(t *testing.T) {
+	file, err := os.Open("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	parsed, err := parser.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range parsed.Warnings {
+		t.Errorf("line %d: %s", w.Location.Start.Line, w.Short)
+	}
+	stages, _, err := instructions.Parse(parsed.AST, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]instructions.Stage{}
+	for _, s := range stages {
+		targets[s.Name] = s
+	}
+	if base := targets["service"].BaseName; base != "scratch" {
+		t.Errorf("services stand on %s", base)
+	}
+	for name, s := range compose(t).Services {
+		if s.Build == nil {
+			continue
+		}
+		if _, is := targets[s.Build.Target]; !is {
+			t.Errorf("%s: the Dockerfile has no target %s", name, s.Build.Target)
+		}
+	}
+	for _, name := range []string{"edge", "fanout"} {
+		if targets[name].BaseName != "service" {
+			t.Errorf("%s stands on %s", name, targets[name].BaseName)
+		}
+	}
+	for _, name := range []string{"service", "player", "bot"} {
+		user := ""
+		for _, c := range targets[name].Commands {
+			if u, is := c.(*instructions.UserCommand); is {
+				user = u.User
+			}
+		}
+		if user == "" || strings.HasPrefix(user, "0") || user == "root" {
+			t.Errorf("%s runs as %q", name, user)
+		}
+	}
+}
