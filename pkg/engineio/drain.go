@@ -11,8 +11,8 @@ import (
 
 // DrainOptions tunes Server.Drain.
 type DrainOptions struct {
-	// Rate is how many sessions are moved in a second; 0 spreads them over nine tenths of the time
-	// until ctx's deadline, or moves them at once where ctx has none.
+	// Rate is how many sessions are moved in a second, or more where ctx's deadline demands it; 0
+	// spreads them over nine tenths of the time until then, or moves them at once where ctx has none.
 	Rate float64
 	// Fraction is the share of the sessions that is moved, 0 to 1; 0 means all of them.
 	Fraction float64
@@ -25,8 +25,8 @@ var errDraining = errors.New("engineio: the server is being drained")
 
 // Drain moves all sessions away, in random order and jittered: each transport is closed after what was
 // sent before, with the reason "server shutting down", and stock clients reconnect by themselves. It
-// returns when the last one has let go, or with ctx: then the error says how many are left, which
-// stay as they are. moved is how many sessions it has ended. The server stays drained.
+// returns when the last one has let go, or a second after its end, or with ctx: the error says how many
+// have not been moved and stay as they are. moved is how many it has ended. The server stays drained.
 func (s *Server) Drain(ctx context.Context, opts DrainOptions) (moved int, err error) {
 	s.mu.Lock()
 	s.refusing = s.refusing || !opts.Accept
@@ -51,15 +51,23 @@ func (s *Server) Drain(ctx context.Context, opts DrainOptions) (moved int, err e
 			moved++
 		}
 	}
+	last := time.NewTimer(lastPoll)
+	defer last.Stop()
 	for _, session := range sessions {
 		select {
 		case <-s.forgotten(session):
+		case <-last.C:
+			return moved, nil
 		case <-ctx.Done():
-			return moved, fmt.Errorf("engineio: polling clients have not fetched their last packets: %w", ctx.Err())
+			return moved, nil
 		}
 	}
 	return moved, nil
 }
+
+// lastPoll is how long Drain waits for polling clients that are between two polls to fetch their last
+// packets; most have one waiting.
+const lastPoll = time.Second
 
 // forgotten is closed when the session is no longer in the table.
 func (s *Server) forgotten(session *Session) <-chan struct{} {
@@ -76,14 +84,19 @@ func (s *Server) forgotten(session *Session) <-chan struct{} {
 
 // pace is the mean time between two of n sessions.
 func (o DrainOptions) pace(ctx context.Context, n int) time.Duration {
+	var pace time.Duration
 	if o.Rate > 0 {
-		return time.Duration(float64(time.Second) / o.Rate)
+		pace = time.Duration(float64(time.Second) / o.Rate)
 	}
 	deadline, ok := ctx.Deadline()
 	if !ok || n == 0 {
-		return 0
+		return pace
 	}
-	return time.Until(deadline) * 9 / 10 / time.Duration(n)
+	spread := time.Until(deadline) * 9 / 10 / time.Duration(n)
+	if o.Rate > 0 {
+		return min(pace, spread)
+	}
+	return spread
 }
 
 // sleep waits unless ctx has ended, and says whether it has not.

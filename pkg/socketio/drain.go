@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
@@ -16,15 +15,10 @@ func (s *Server) Drain(ctx context.Context, opts engineio.DrainOptions) (moved i
 	return s.engine.Drain(ctx, opts)
 }
 
-// lastPoll is how long Close waits for polling clients to fetch what was sent before.
-const lastPoll = time.Second
-
 // Close ends all connections, after what was sent before, with the reason "server shutting down", and
 // returns when no goroutine of the server is left, or with ctx.
 func (s *Server) Close(ctx context.Context) error {
-	flushed, cancel := context.WithTimeout(ctx, lastPoll)
-	defer cancel()
-	_, _ = s.engine.Drain(flushed, engineio.DrainOptions{Rate: math.Inf(1)}) // what is left, Close discards
+	_, _ = s.engine.Drain(ctx, engineio.DrainOptions{Rate: math.Inf(1)}) // what is left, Close discards
 	err := s.engine.Close(ctx)
 	if m, ok := s.opts.Recovery.(*MemoryRecovery); ok {
 		m.close()
