@@ -213,7 +213,8 @@ func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 			CORS: &engineio.CORS{
 				Origins: s.Origins, Credentials: s.Credentials, Methods: []string{http.MethodGet, http.MethodPost},
 			},
-			GenerateID: a.relay.GenerateID,
+			RequestHeaders: []string{"Authorization", "Cookie", "Origin", "User-Agent", "Forwarded", "X-Forwarded-For", "X-Real-Ip"},
+			GenerateID:     a.relay.GenerateID,
 		},
 	}
 	if recovery != nil { // a nil *Recovery is no nil Recovery

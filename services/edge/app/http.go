@@ -15,7 +15,7 @@ import (
 
 const socketPath = "/socket.io/"
 
-// Bounds on slow clients. A long poll may last; only reading a request is bounded.
+// Bounds on slow clients.
 const (
 	headerTime = 10 * time.Second
 	bodyTime   = time.Minute
@@ -31,6 +31,7 @@ func (a *App) clientServer() *http.Server {
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: headerTime,
+		WriteTimeout:      a.settings.PingInterval + a.settings.PingTimeout + bodyTime, // a poll waits for a ping at most
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(a.component("http").Handler(), slog.LevelDebug),
