@@ -58,8 +58,21 @@ func (a Arg) eventName() (name string, err error) {
 	return name, nil
 }
 
+// List returns the elements of an argument that is a list; ok is false where it is none.
+func (a Arg) List() (elements Args, ok bool) {
+	v := a.value()
+	text := bytes.TrimSpace(v.JSON)
+	if a.binary != nil || len(text) == 0 || text[0] != '[' {
+		return nil, false
+	}
+	list := decoded{data: text, attachments: v.Attachments}
+	elements, err := list.list(Args{})
+	return elements, err == nil
+}
+
 // encoder writes arguments as JSON and collects the attachments: []byte, alone or inside []any and
-// map[string]any. Inside other types a []byte is a base64 string, as in encoding/json.
+// map[string]any, and those of an Arg. Inside other types a []byte is a base64 string, as in
+// encoding/json.
 type encoder struct{ attachments [][]byte }
 
 func (e *encoder) appendList(dst []byte, list []any) ([]byte, error) {
@@ -83,9 +96,9 @@ func (e *encoder) appendValue(dst []byte, v any) ([]byte, error) {
 	case json.RawMessage:
 		return append(dst, v...), nil
 	case []byte:
-		e.attachments = append(e.attachments, v)
-		dst = append(dst, `{"_placeholder":true,"num":`...)
-		return append(strconv.AppendInt(dst, int64(len(e.attachments)-1), 10), '}'), nil
+		return e.appendAttachment(dst, v), nil
+	case Arg:
+		return e.appendArg(dst, v)
 	case []any:
 		return e.appendList(dst, v)
 	case map[string]any:
@@ -114,6 +127,25 @@ func plainText(s string) bool {
 		}
 	}
 	return true
+}
+
+func (e *encoder) appendAttachment(dst, attachment []byte) []byte {
+	e.attachments = append(e.attachments, attachment)
+	dst = append(dst, `{"_placeholder":true,"num":`...)
+	return append(strconv.AppendInt(dst, int64(len(e.attachments)-1), 10), '}')
+}
+
+// appendArg writes what a client sent, its attachments among those of this packet.
+func (e *encoder) appendArg(dst []byte, a Arg) ([]byte, error) {
+	switch {
+	case a.binary != nil:
+		return e.appendAttachment(dst, a.binary), nil
+	case a.split == nil:
+		return append(dst, a.json...), nil
+	}
+	r := replacer{from: &attachments{bytes: a.split.Attachments}, text: a.split.JSON, place: e.appendAttachment}
+	err := r.run()
+	return append(dst, r.out...), err
 }
 
 func (e *encoder) appendObject(dst []byte, object map[string]any) ([]byte, error) {

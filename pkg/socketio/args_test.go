@@ -204,3 +204,48 @@ func TestShortcutsOfTheEncoder(t *testing.T) {
 		}
 	}
 }
+
+// What came is sent on as it came, its attachments too, wherever they stand.
+func TestArgumentsSentOn(t *testing.T) {
+	_, came := through(t, Raw(`[1.50 , "é\/"]`), map[string]any{"b": []any{[]byte("one"), 2}, "a": []byte("two")}, []byte("three"), "plain", []any{[]byte("four"), nil})
+	text, again := through(t, came[4], came[1], []any{came[2], came[0]}, came[3])
+	const want = `54-["e",[{"_placeholder":true,"num":0},null],{"a":{"_placeholder":true,"num":1},"b":[{"_placeholder":true,"num":2},2]},` +
+		`[{"_placeholder":true,"num":3},[1.50 , "é\/"]],"plain"]`
+	if text != want {
+		t.Errorf("text\n%s, want\n%s", text, want)
+	}
+	const bytes = `[["Zm91cg==",null] {"a":"dHdv","b":["b25l",2]} ["dGhyZWU=",[1.50 , "é\/"]] "plain"]`
+	var back []string
+	for _, a := range again {
+		back = append(back, string(a.JSON()))
+	}
+	if got := fmt.Sprint(back); got != bytes {
+		t.Errorf("came back as\n%s, want\n%s", got, bytes)
+	}
+}
+
+func TestListArguments(t *testing.T) {
+	_, came := through(t, Raw(` [ 1.50,"é" ,[2]] `), []any{[]byte("one"), map[string]any{"b": []byte("two")}}, "no list", map[string]any{}, []byte("[]"), []any{})
+	wants := []string{`1.50 "é" [2]`, `"b25l" {"b":"dHdv"}`, "none", "none", "none", ""}
+	for i, a := range came {
+		elements, ok := a.List()
+		got := "none"
+		if ok {
+			var texts []string
+			for _, e := range elements {
+				texts = append(texts, string(e.JSON()))
+			}
+			got = strings.Join(texts, " ")
+		}
+		if got != wants[i] {
+			t.Errorf("argument %d: %s, want %s", i, got, wants[i])
+		}
+	}
+	inside, _ := came[1].List()
+	if b, ok := inside[0].Bytes(); !ok || string(b) != "one" {
+		t.Errorf("%q, %t", b, ok)
+	}
+	if text, _ := through(t, inside[1]); text != `51-["e",{"b":{"_placeholder":true,"num":0}}]` {
+		t.Error(text)
+	}
+}

@@ -30,7 +30,11 @@ func (b Broadcast) publish(packets []*Packet) (failed error) {
 		return nil
 	}
 	for _, p := range packets {
-		failed = errors.Join(failed, cluster.Broadcast(b.target(), b.flags(), p.value()))
+		one, err := p.variant(0) // a socket's choice is its own server's affair
+		if err == nil {
+			err = cluster.Broadcast(b.target(), b.flags(), one.value())
+		}
+		failed = errors.Join(failed, err)
 	}
 	return failed
 }

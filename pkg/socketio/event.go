@@ -37,7 +37,7 @@ func (f *frames) of(s *Socket) **engineio.Frame {
 }
 
 // NewPacket prepares an event. Arguments are Go values for JSON (without HTML escapes), Raw or
-// json.RawMessage for bytes as they are, and []byte for attachments, 10 at most. A reserved name or
+// json.RawMessage for bytes as they are, []byte for attachments, 10 at most, and an Arg for what came. A reserved name or
 // a value without JSON form is an error. Raw text is not checked: clients refuse the packet, and the
 // whole connection with it, where it is no JSON.
 func NewPacket(event string, args ...any) (*Packet, error) {

@@ -63,6 +63,8 @@ type replacer struct {
 	open   []object // innermost last
 	whole  []byte   // the attachment, where the text is but a placeholder
 	nested bool     // something has been replaced further inside
+
+	place func(out, attachment []byte) []byte // what goes in a placeholder's place; nil: base64
 }
 
 // object is a list or an object that has begun.
@@ -147,7 +149,11 @@ func (r *replacer) replace(placeholder *object) error {
 		return nil
 	}
 	r.nested = true
-	r.out = append(base64.StdEncoding.AppendEncode(append(r.out[:placeholder.at], '"'), b), '"')
+	if r.out = r.out[:placeholder.at]; r.place != nil {
+		r.out = r.place(r.out, b)
+		return nil
+	}
+	r.out = append(base64.StdEncoding.AppendEncode(append(r.out, '"'), b), '"')
 	return nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/adapter"
 )
 
-// value is the list [event, arguments…] for other nodes.
+// value is the list [event, arguments…] for other nodes; p is no packet with variants.
 func (p *Packet) value() adapter.Value {
 	return adapter.Value{JSON: p.body.json, Attachments: p.body.attachments}
 }

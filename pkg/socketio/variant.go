@@ -8,7 +8,7 @@ const MaxVariants = 4
 // NewVariants prepares an event of which each socket gets the variant that it has chosen with
 // SetVariant, such as its payload as text or as bytes. args returns the arguments of a variant, below
 // MaxVariants, as NewPacket takes them. It is called when the first socket needs the variant, and not
-// again; it must be quick and must not use this package. Where its arguments cannot be encoded, the
+// again; it must be quick and must not use this package. Other servers of a cluster get variant 0. Where its arguments cannot be encoded, the
 // sockets of that variant go without, and Options.OnError hears of it.
 func NewVariants(event string, args func(variant uint8) []any) (*Packet, error) {
 	if reserved[event] {

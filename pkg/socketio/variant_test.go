@@ -164,3 +164,18 @@ func TestVariantsThatCannotBeEncoded(t *testing.T) {
 	}
 	bad.expect(`2["after"]`)
 }
+
+func TestOtherServersGetTheFirstVariant(t *testing.T) {
+	servers, clients, _ := pair(t)
+	var m made
+	packet, err := NewVariants("e", m.args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := servers[0].Of("/").Send(packet); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clients {
+		c.expect(`2["e","text"]`)
+	}
+}
