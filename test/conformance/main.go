@@ -1,10 +1,12 @@
 // Conformance serves the peers of the official client suites and of the bench, on 127.0.0.1. Its
 // settings are variables:
 //
-//	SUITE       eio-protocol, sio-protocol, eio-client, sio-client or bench
+//	SUITE       eio-protocol, sio-protocol, eio-client, sio-client, redis-cluster or bench
 //	PORT        for clients; unset means where the official suite looks for its server (3000, for
-//	            sio-client 3210), 0 any that is free. The bench names its own.
+//	            sio-client 3210), 0 any that is free; redis-cluster and bench need it set
 //	CTRL_PORT   where the bench gives its orders
+//	REDIS_PORT  of redis-cluster, on 127.0.0.1
+//	MODE        of redis-cluster: classic, specific, sharded or sharded-static
 //
 // The line on stdout says where it listens.
 package main
@@ -25,18 +27,25 @@ type peer struct {
 	close   func(context.Context) error
 }
 
-// suite is a peer to make, and the port where its clients look for it; empty means that PORT says.
+// suite is a peer to make, which may read variables, and the port where its clients look for it; empty
+// means that PORT says.
 type suite struct {
-	open func() peer
+	open func(variable func(string) string) (peer, error)
 	port string
 }
 
+// always makes a peer that nothing has to be told.
+func always(open func() peer) func(func(string) string) (peer, error) {
+	return func(func(string) string) (peer, error) { return open(), nil }
+}
+
 var suites = map[string]suite{
-	"eio-protocol": {newEngineProtocol, "3000"},
-	"sio-protocol": {newSocketProtocol, "3000"},
-	"eio-client":   {newEngineClient, "3000"},
-	"sio-client":   {newSocketClient, "3210"},
-	"bench":        {newBench, ""},
+	"eio-protocol":  {always(newEngineProtocol), "3000"},
+	"sio-protocol":  {always(newSocketProtocol), "3000"},
+	"eio-client":    {always(newEngineClient), "3000"},
+	"sio-client":    {always(newSocketClient), "3210"},
+	"redis-cluster": {newRedisCluster, ""},
+	"bench":         {always(newBench), ""},
 }
 
 func main() {

@@ -19,12 +19,14 @@ func run(ctx context.Context, variable func(string) string) error {
 	name := variable("SUITE")
 	s, ok := suites[name]
 	if !ok {
-		known := strings.Join(slices.Sorted(maps.Keys(suites)), ", ")
-		return fmt.Errorf("SUITE=%q: must be one of %s", name, known)
+		return fmt.Errorf("SUITE=%q: must be one of %s", name, names(suites))
 	}
-	p := s.open()
+	p, err := s.open(variable)
+	if err != nil {
+		return err
+	}
 	l := listeners{name: name, failed: make(chan error, 2)}
-	err := l.listen("PORT", cmp.Or(variable("PORT"), s.port), p.clients)
+	err = l.listen("PORT", cmp.Or(variable("PORT"), s.port), p.clients)
 	if err == nil && p.control != nil {
 		err = l.listen("CTRL_PORT", variable("CTRL_PORT"), p.control)
 	}
@@ -42,6 +44,8 @@ func run(ctx context.Context, variable func(string) string) error {
 	}
 	return err
 }
+
+func names[V any](of map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(of)), ", ") }
 
 // listeners are what is open for a suite.
 type listeners struct {

@@ -26,15 +26,3 @@ func newSocketProtocol() peer {
 	})
 	return peer{clients: server, close: server.Close}
 }
-
-// values are arguments to send back as they came.
-func values(args socketio.Args) []any {
-	out := make([]any, len(args))
-	for i, a := range args {
-		out[i] = a.JSON()
-		if b, ok := a.Bytes(); ok {
-			out[i] = b
-		}
-	}
-	return out
-}
