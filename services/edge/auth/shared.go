@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	sharedPrefix  = "pona:auth:"           // of keys in Redis
-	sharedTimeout = 250 * time.Millisecond // of one call to Redis
-	sharedPause   = 5 * time.Second        // without Redis after a call that failed
+	sharedPrefix  = "pona:auth:"    // of keys in Redis
+	sharedTimeout = time.Second     // of one call to Redis, short beside a question that is put off
+	sharedPatient = 3               // calls in a row that fail, before
+	sharedPause   = 5 * time.Second // without Redis
 )
 
 // shared is the second level of the memories, in Redis: what one edge has been told, the others know,
@@ -26,18 +27,20 @@ type shared struct {
 	client redis.UniversalClient
 	sealer *seal.Sealer
 	log    *slog.Logger
+	failed atomic.Int64 // calls in a row
 	pause  atomic.Int64 // nanoseconds since 1970 until when Redis is left alone
 }
 
-// away tells whether Redis is left alone, noting an error that says so.
+// away notes how a call went, and tells whether it failed; after a few that did Redis is left alone.
 func (s *shared) away(err error) bool {
-	if err != nil && err != redis.Nil { //nolint:errorlint // go-redis returns it bare
-		if s.pause.Swap(time.Now().Add(sharedPause).UnixNano()) == 0 {
-			s.log.Warn("answers are not shared with other edges: Redis does not answer", "error", err)
-		}
-		return true
+	if err == nil || err == redis.Nil { //nolint:errorlint // go-redis returns it bare
+		s.failed.Store(0)
+		return false
 	}
-	return false
+	if s.failed.Add(1) >= sharedPatient && s.pause.Swap(time.Now().Add(sharedPause).UnixNano()) == 0 {
+		s.log.Warn("answers are not shared with other edges: Redis does not answer", "error", err)
+	}
+	return true
 }
 
 func (s *shared) paused() bool {
@@ -84,9 +87,9 @@ func store[V, K any](ctx context.Context, s *shared, name func(K) string, key K,
 	s.away(s.client.Set(ctx, in, s.sealer.Seal(string(content), in), ttl).Err())
 }
 
-// erase drops a verdict.
+// erase drops a verdict. While Redis is away it stays, and is believed by others for what is left of its TTL.
 func erase[K any](ctx context.Context, s *shared, name func(K) string, key K) {
-	if s == nil {
+	if s == nil || s.paused() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)

@@ -1,8 +1,6 @@
 package auth
 
 import (
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,26 +13,12 @@ import (
 // startRedis starts a real redis-server that ends with the test.
 func startRedis(t testing.TB) *redis.Client {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
+	options, err := redis.ParseURL(edgetest.StartRedis(t))
 	if err != nil {
-		t.Skip("no redis-server is installed (Debian: redis-server)")
-	}
-	socket := filepath.Join(t.TempDir(), "redis.sock")
-	command := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir())
-	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket})
-	t.Cleanup(func() {
-		_ = client.Close()
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	for began := time.Now(); client.Ping(t.Context()).Err() != nil; {
-		if time.Since(began) > edgetest.Patience {
-			t.Fatal("redis-server does not answer")
-		}
-	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
