@@ -105,6 +105,7 @@ func (p *partition) handle(d *edgev1.Delivery) {
 		return // the tenure has ended
 	}
 	p.sequence = d.GetSequence()
+	p.count()
 	p.ages.note(d)
 	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
 		p.event(g, d)
