@@ -1,0 +1,332 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+)
+
+// stage is two servers of ours and two of Node's, with a client each: go1, go2, node1, node2.
+type stage struct {
+	redis   *redis.Client
+	servers map[string]server
+	clients map[string]*client
+}
+
+var names = []string{"go1", "go2", "node1", "node2"}
+
+func setStage(t *testing.T, mode string) *stage {
+	t.Helper()
+	r := redistest.Start(t)
+	s := &stage{servers: map[string]server{}, clients: map[string]*client{}}
+	s.redis = redis.NewClient(&redis.Options{Addr: r.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = s.redis.Close() })
+	for _, name := range names {
+		var address string
+		if strings.HasPrefix(name, "go") {
+			g := startGo(t, s.redis, mode, 3*time.Second)
+			s.servers[name], address = g, g.address
+		} else {
+			n := startNode(t, "redis://"+r.Addr(), mode, 3*time.Second)
+			s.servers[name], address = n, n.address
+		}
+		s.clients[name] = dial(t, name, address)
+	}
+	s.settle(t)
+	return s
+}
+
+// settle waits until every server counts four and knows of four clients, in a room that each has joined.
+func (s *stage) settle(t *testing.T) {
+	t.Helper()
+	for _, nsp := range []string{"/", "/custom"} {
+		for _, name := range names {
+			eventually(t, func() error {
+				if a := s.servers[name].do(t, command{Op: "serverCount", NSP: nsp}); a.Result != 4.0 {
+					return fmt.Errorf("%s: %v servers in %s", name, a, nsp)
+				}
+				return nil
+			})
+		}
+	}
+	for _, name := range names {
+		s.in(t, name, "everybody", names)
+	}
+	for _, name := range []string{"go1", "go2"} {
+		if err := s.servers[name].(*goServer).bus.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"node1", "node2"} { // their subscriptions tell nothing; their own messages come back
+		end := "/ [\"settled\",\"" + name + "\"]"
+		s.servers[name].do(t, command{Op: "emit", Rooms: []string{"everybody"}, Args: []any{"settled", name}})
+		for _, c := range s.clients {
+			c.until(t, end)
+		}
+	}
+}
+
+// in waits until a server sees these clients in a room.
+func (s *stage) in(t *testing.T, by, room string, want []string) {
+	t.Helper()
+	ids := []string{}
+	for _, name := range want {
+		ids = append(ids, s.clients[name].id)
+	}
+	slices.Sort(ids)
+	eventually(t, func() error {
+		a := s.servers[by].do(t, command{Op: "fetchSockets", Rooms: []string{room}})
+		got := []string{}
+		if list, ok := a.Result.([]any); ok {
+			for _, one := range list {
+				got = append(got, one.(map[string]any)["id"].(string))
+			}
+		}
+		slices.Sort(got)
+		if a.Error != "" || !slices.Equal(got, ids) {
+			return fmt.Errorf("%s sees in %s %v, %s, want %v", by, room, got, a.Error, ids)
+		}
+		return nil
+	})
+}
+
+// TestMatrix is every operation, from each kind of server and the emitter, at each kind of server.
+func TestMatrix(t *testing.T) {
+	for _, mode := range []string{"classic", "specific", "sharded", "sharded-static"} {
+		t.Run(mode, func(t *testing.T) {
+			s := setStage(t, mode)
+			origins := map[string]server{"go1": s.servers["go1"], "node1": s.servers["node1"]}
+			if !strings.HasPrefix(mode, "sharded") { // the emitter speaks classic
+				origins["emitter"] = emitter{s.servers["node2"].(*nodeServer)}
+			}
+			for name, origin := range origins {
+				t.Run("from "+name, func(t *testing.T) {
+					s.rooms(t, origin)
+					s.broadcasts(t, name, origin)
+					s.serverSide(t, name, origin)
+					if name != "emitter" { // which asks nothing
+						s.requests(t, name, origin)
+						s.acknowledgements(t, origin)
+					}
+					s.disconnects(t, origin)
+				})
+			}
+		})
+	}
+}
+
+// rooms lets clients of every server join and leave; then r has go2, node1 and node2, and s has go1 and go2.
+func (s *stage) rooms(t *testing.T, origin server) {
+	ids := func(names ...string) (ids []string) {
+		for _, name := range names {
+			ids = append(ids, s.clients[name].id)
+		}
+		return ids
+	}
+	origin.do(t, command{Op: "socketsJoin", Rooms: []string{"everybody"}, Except: ids("go1"), Args: []any{"r", "extra"}})
+	origin.do(t, command{Op: "socketsJoin", Rooms: ids("go1", "go2"), Args: []any{"s"}})
+	for _, by := range []string{"go2", "node2"} {
+		s.in(t, by, "r", []string{"go2", "node1", "node2"})
+		s.in(t, by, "s", []string{"go1", "go2"})
+		s.in(t, by, "extra", []string{"go2", "node1", "node2"})
+	}
+	origin.do(t, command{Op: "socketsLeave", Rooms: []string{"r"}, Args: []any{"extra"}})
+	for _, by := range names {
+		s.in(t, by, "extra", nil)
+	}
+	for _, name := range []string{"go1", "go2"} {
+		if err := s.servers[name].(*goServer).bus.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (s *stage) broadcasts(t *testing.T, name string, origin server) {
+	all := names
+	local := map[string][]string{"go1": {"go1"}, "node1": {"node1"}}
+	for what, test := range map[string]struct {
+		c    command
+		want []string
+	}{
+		"all":          {command{}, all},
+		"a namespace":  {command{NSP: "/custom"}, all},
+		"a room":       {command{Rooms: []string{"r"}}, []string{"go2", "node1", "node2"}},
+		"rooms":        {command{Rooms: []string{"r", "s"}}, all},
+		"except":       {command{Except: []string{"s"}}, []string{"node1", "node2"}},
+		"room, except": {command{Rooms: []string{"r"}, Except: []string{"s", s.clients["node2"].id}}, []string{"node1"}},
+		"one of ours":  {command{Rooms: []string{s.clients["go2"].id}}, []string{"go2"}},
+		"one of Node":  {command{Rooms: []string{s.clients["node2"].id}}, []string{"node2"}},
+		"volatile":     {command{Flags: flags{Volatile: true}}, all},
+		"local":        {command{Flags: flags{Local: true}}, local[name]},
+		"nobody":       {command{Rooms: []string{"nobody"}}, nil},
+	} {
+		if name == "emitter" && what == "local" {
+			continue
+		}
+		nsp := test.c.NSP
+		if nsp == "" {
+			nsp = "/"
+		}
+		test.c.Op = "emit"
+		test.c.Args = []any{"ev", what, map[string]any{"deep": []any{binary(1, 2), nil, 1.5}}, 9007199254740991, binary(), "<é>"}
+		if a := origin.do(t, test.c); a.Error != "" {
+			t.Fatal(a.Error)
+		}
+		origin.do(t, command{Op: "emit", NSP: test.c.NSP, Args: []any{"end", what}})
+		var reached []string
+		for _, c := range all {
+			for _, e := range s.clients[c].until(t, nsp+` ["end","`+what+`"]`) {
+				reached = append(reached, c)
+				text, _ := strings.CutPrefix(e, nsp+" ")
+				if !sameJSON(t, text, test.c.Args) {
+					t.Errorf("%s: %s was sent %s", what, c, e)
+				}
+			}
+		}
+		if !slices.Equal(reached, test.want) {
+			t.Errorf("%s: reached %v, want %v", what, reached, test.want)
+		}
+	}
+}
+
+func sameJSON(t *testing.T, text string, want any) bool {
+	t.Helper()
+	var got, expected any
+	other, err := json.Marshal(want)
+	if err == nil {
+		err = json.Unmarshal(other, &expected)
+	}
+	if err != nil || json.Unmarshal([]byte(text), &got) != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	return reflect.DeepEqual(got, expected)
+}
+
+func (s *stage) serverSide(t *testing.T, name string, origin server) {
+	others := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+	for _, n := range names {
+		s.servers[n].do(t, command{Op: "heard"})
+	}
+	if a := origin.do(t, command{Op: "serverSideEmit", Args: []any{"hello", 1, "x"}}); a.Error != "" {
+		t.Fatal(a.Error)
+	}
+	for _, n := range others {
+		eventually(t, func() error {
+			if a := s.servers[n].do(t, command{Op: "heard"}); !reflect.DeepEqual(a.Result, []any{[]any{1.0, "x"}}) {
+				return fmt.Errorf("%s heard %v", n, a.Result)
+			}
+			return nil
+		})
+	}
+	if name == "emitter" {
+		return
+	}
+	a := origin.do(t, command{Op: "serverSideEmitWithAck", Args: []any{"hello", "ack"}})
+	want := []any{"go", "go", "node"}
+	if name == "go1" {
+		want = []any{"go", "node", "node"}
+	}
+	if a.Error != "" || !reflect.DeepEqual(sorted(a.Result), want) {
+		t.Errorf("answers %v, %s, want %v", a.Result, a.Error, want)
+	}
+}
+
+// sorted is a list in the order of its elements' JSON.
+func sorted(list any) any {
+	l, ok := list.([]any)
+	if !ok {
+		return list
+	}
+	l = slices.Clone(l)
+	slices.SortFunc(l, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return l
+}
+
+func (s *stage) requests(t *testing.T, name string, origin server) {
+	a := origin.do(t, command{Op: "fetchSockets", Rooms: []string{"s", s.clients["node2"].id}, Except: []string{s.clients["go1"].id}})
+	rooms := func(client string, in ...string) any {
+		list := []any{}
+		for _, room := range append(in, s.clients[client].id) {
+			list = append(list, room)
+		}
+		return sorted(list)
+	}
+	want := sorted([]any{
+		map[string]any{"id": s.clients["go2"].id, "rooms": rooms("go2", "everybody", "r", "s"), "data": map[string]any{"server": "go"}, "auth": map[string]any{"name": "go2"}},
+		map[string]any{"id": s.clients["node2"].id, "rooms": rooms("node2", "everybody", "r"), "data": map[string]any{"server": "node"}, "auth": map[string]any{"name": "node2"}},
+	})
+	if got := sorted(a.Result); a.Error != "" || !reflect.DeepEqual(got, want) {
+		t.Errorf("sockets %v, %s, want %v", got, a.Error, want)
+	}
+	if name == "node1" {
+		if a := origin.do(t, command{Op: "allRooms"}); strings.Contains(a.Error, "not a function") || a.Error != "" {
+			return // Node's sharded adapter has no allRooms
+		} else if len(a.Result.([]any)) < 4 {
+			t.Errorf("rooms %v", a)
+		}
+	}
+	ids := []any{"everybody", "r", "s"}
+	for _, c := range s.clients {
+		ids = append(ids, c.id)
+	}
+	if a := origin.do(t, command{Op: "allRooms"}); name == "go1" && (a.Error != "" || !reflect.DeepEqual(sorted(a.Result), sorted(ids))) {
+		t.Errorf("rooms %v, %s, want %v", a.Result, a.Error, ids)
+	}
+}
+
+func (s *stage) acknowledgements(t *testing.T, origin server) {
+	a := origin.do(t, command{Op: "emitWithAck", Flags: flags{Timeout: 5000}, Args: []any{"q", binary(9)}})
+	if want := []any{"go1", "go2", "node1", "node2"}; a.Error != "" || !reflect.DeepEqual(sorted(a.Result), want) {
+		t.Errorf("answers %v, %s, want %v", a.Result, a.Error, want)
+	}
+	a = origin.do(t, command{Op: "emitWithAck", Rooms: []string{"r"}, Except: []string{"s"}, Flags: flags{Timeout: 5000}, Args: []any{"bytes"}})
+	if want := []any{binary(1, 2, 3), binary(1, 2, 3)}; a.Error != "" || !reflect.DeepEqual(a.Result, want) {
+		t.Errorf("bytes %v, %s, want %v", a.Result, a.Error, want)
+	}
+	a = origin.do(t, command{Op: "emitWithAck", Rooms: []string{"nobody"}, Flags: flags{Timeout: 5000}, Args: []any{"q"}})
+	if list, _ := a.Result.([]any); a.Error != "" || len(list) != 0 {
+		t.Errorf("nobody: %v, %s", a.Result, a.Error)
+	}
+	a = origin.do(t, command{Op: "emitWithAck", Flags: flags{Timeout: 200}, Args: []any{"silent"}})
+	if list, _ := a.Result.([]any); !isTimeout(a) || len(list) != 0 {
+		t.Errorf("silent: %v, %q", a.Result, a.Error)
+	}
+}
+
+// disconnects ends clients that it connects itself.
+func (s *stage) disconnects(t *testing.T, origin server) {
+	var victims []*client
+	var ids []string
+	for _, name := range []string{"go2", "node2"} {
+		address := ""
+		switch server := s.servers[name].(type) {
+		case *goServer:
+			address = server.address
+		case *nodeServer:
+			address = server.address
+		}
+		v := dial(t, "victim of "+name, address)
+		victims, ids = append(victims, v), append(ids, v.id)
+	}
+	if a := origin.do(t, command{Op: "disconnectSockets", Rooms: ids, Args: []any{true}}); a.Error != "" {
+		t.Fatal(a.Error)
+	}
+	for _, v := range victims {
+		select {
+		case <-v.closed:
+		case <-time.After(patience):
+			t.Errorf("%s is still there", v.name)
+		}
+	}
+	for _, by := range names {
+		s.in(t, by, "everybody", names)
+	}
+}

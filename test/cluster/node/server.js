@@ -1,0 +1,95 @@
+// A socket.io server on the Redis adapter, and an emitter, that do what they are told: a JSON object a
+// line on standard input, {id, op, nsp, rooms, except, flags, args}; the answer {id, result} or
+// {id, error, result} on standard output. Bytes are {"$bytes": base64} both ways.
+//
+// Environment: REDIS (a URL), KEY, MODE (classic, specific, sharded, sharded-static), TIMEOUT (ms of requests).
+import { createInterface } from "node:readline";
+import { Emitter } from "@socket.io/redis-emitter";
+import adapters from "@socket.io/redis-adapter";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+
+const { REDIS, KEY, MODE, TIMEOUT } = process.env;
+const pub = createClient({ url: REDIS });
+const sub = pub.duplicate();
+for (const client of [pub, sub]) client.on("error", () => {}); // it connects again by itself
+await Promise.all([pub.connect(), sub.connect()]);
+
+const requestsTimeout = Number(TIMEOUT ?? 5000);
+const adapter = MODE.startsWith("sharded")
+  ? adapters.createShardedAdapter(pub, sub, {
+      channelPrefix: KEY, subscriptionMode: MODE === "sharded" ? "dynamic" : "static",
+    })
+  : adapters.createAdapter(pub, sub, { key: KEY, requestsTimeout, publishOnSpecificResponseChannel: MODE === "specific" });
+const io = new Server({ adapter, serveClient: false });
+const emitter = new Emitter(pub, { key: KEY });
+const serverSide = []; // events that came from other servers
+
+io.on("connection", (socket) => {
+  socket.data = { server: "node" };
+  socket.join("everybody");
+});
+for (const nsp of [io.of("/"), io.of("/custom")]) {
+  nsp.on("hello", (...args) => {
+    const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    serverSide.push(args);
+    ack?.("node");
+  });
+}
+
+const revive = (v) => {
+  if (v?.$bytes !== undefined) return Buffer.from(v.$bytes, "base64");
+  if (Array.isArray(v)) return v.map(revive);
+  return v && typeof v === "object" ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, revive(x)])) : v;
+};
+const flatten = (v) => {
+  if (Buffer.isBuffer(v)) return { $bytes: v.toString("base64") };
+  if (v instanceof Set) return [...v];
+  if (Array.isArray(v)) return v.map(flatten);
+  return v && typeof v === "object" ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, flatten(x)])) : v;
+};
+
+// address builds the operator a command speaks of.
+const address = (from, { rooms = [], except = [], flags = {} }) => {
+  let to = from;
+  for (const room of rooms) to = to.to(room);
+  if (except.length) to = to.except(except);
+  if (flags.volatile) to = to.volatile;
+  if (flags.local) to = to.local;
+  if (flags.timeout) to = to.timeout(flags.timeout);
+  return to;
+};
+
+const operations = {
+  emit: (to, c) => void to.emit(...c.args),
+  emitWithAck: (to, c) => new Promise((done) => {
+    to.emit(...c.args, (err, responses) => done({ error: err?.message, result: responses }));
+  }),
+  socketsJoin: (to, c) => to.socketsJoin(c.args),
+  socketsLeave: (to, c) => to.socketsLeave(c.args),
+  disconnectSockets: (to, c) => to.disconnectSockets(c.args[0]),
+  fetchSockets: async (to) => (await to.fetchSockets()).map(({ id, rooms, data, handshake }) => ({ id, rooms: [...rooms].sort(), data, auth: handshake.auth })),
+  serverSideEmit: (to, c) => void to.serverSideEmit(...c.args),
+  serverSideEmitWithAck: (to, c) => new Promise((done) => {
+    to.serverSideEmit(...c.args, (err, responses) => done({ error: err?.message, result: responses }));
+  }),
+  allRooms: async (to, c) => [...(await io.of(c.nsp ?? "/").adapter.allRooms())].sort(),
+  serverCount: (to, c) => io.of(c.nsp ?? "/").adapter.serverCount(),
+  heard: () => serverSide.splice(0),
+};
+
+createInterface({ input: process.stdin }).on("line", async (line) => {
+  const c = revive(JSON.parse(line));
+  let answer;
+  try {
+    const from = (c.emitter ? emitter : io).of(c.nsp ?? "/");
+    const result = await operations[c.op](address(from, c), c);
+    answer = result?.error !== undefined || result?.result !== undefined ? result : { result };
+  } catch (e) {
+    answer = { error: e.message };
+  }
+  console.log(JSON.stringify(flatten({ id: c.id, ...answer })));
+}).on("close", () => process.exit());
+
+io.listen(0);
+console.log(JSON.stringify({ port: io.httpServer.address().port }));
