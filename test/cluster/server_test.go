@@ -353,7 +353,6 @@ func eventually(t *testing.T, try func() error) {
 	}
 }
 
-
 func isTimeout(a answer) bool {
 	return strings.Contains(a.Error, "timed out") || strings.Contains(a.Error, "timeout") || strings.Contains(a.Error, "deadline")
 }
