@@ -55,6 +55,7 @@ func (h *history) record(rooms, except []string, packets []*Packet) []*Packet {
 		h.bytes += p.size()
 	}
 	h.trim(now)
+	h.bounds.sweepLater()
 	return placed
 }
 
@@ -66,6 +67,13 @@ func (n *Namespace) record(s *Socket, packets []*Packet) []*Packet {
 	packets = n.history.record([]string{s.id}, nil, packets)
 	s.sent = n.history.newest()
 	return packets
+}
+
+// away tells whether the socket has ended in a way that a MemoryRecovery remembers.
+func (s *Socket) away() bool {
+	s.nsp.mu.Lock()
+	defer s.nsp.mu.Unlock()
+	return s.nsp.history != nil && s.gone && s.pid != "" && resumable[s.reason]
 }
 
 // trim forgets what is over a bound, or too old to be asked for.

@@ -2,6 +2,8 @@ package socketio
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -46,6 +48,13 @@ func (s *Server) child(p *ParentNamespace, name string) *Namespace {
 		s.guard(func() { f(made) })
 	}
 	return made
+}
+
+// all are the namespaces that live.
+func (s *Server) all() []*Namespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.namespaces))
 }
 
 // hold keeps a namespace that somebody holds already, until collect.

@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/engineio"
@@ -30,6 +31,8 @@ type MemoryRecovery struct {
 	sessions map[string]*list.Element
 	order    list.List // of *memorySession, the longest away first
 	expiry   *time.Timer
+	sweep    *time.Timer // forgets old events where nothing is sent any more
+	sweeping atomic.Bool // it is set
 	closed   bool
 }
 
@@ -186,6 +189,31 @@ func (session *memorySession) position(h *history, offset string) uint64 {
 	return position
 }
 
+// sweepLater sees to it that the events kept now are forgotten in time. The lock of a namespace may be held.
+func (m *MemoryRecovery) sweepLater() {
+	if !m.sweeping.CompareAndSwap(false, true) {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.sweep = time.AfterFunc(m.linger+time.Second, m.sweepNow)
+	}
+}
+
+func (m *MemoryRecovery) sweepNow() {
+	m.sweeping.Store(false)
+	for _, n := range m.server.all() {
+		n.mu.Lock()
+		n.history.trim(time.Now())
+		left := len(n.history.kept) > 0
+		n.mu.Unlock()
+		if left {
+			m.sweepLater()
+		}
+	}
+}
+
 // close forgets everything.
 func (m *MemoryRecovery) close() {
 	m.mu.Lock()
@@ -193,6 +221,9 @@ func (m *MemoryRecovery) close() {
 	m.closed = true
 	if m.expiry != nil {
 		m.expiry.Stop()
+	}
+	if m.sweep != nil {
+		m.sweep.Stop()
 	}
 	for m.order.Len() > 0 {
 		m.forget(m.order.Front())

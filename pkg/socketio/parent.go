@@ -3,6 +3,7 @@ package socketio
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 )
 
 // ParentNamespace stands for all namespaces whose names match; a child gets its middleware and
@@ -29,15 +30,8 @@ func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Par
 }
 
 // Children are the namespaces that live, in no order.
-func (p *ParentNamespace) Children() (children []*Namespace) {
-	p.server.mu.Lock()
-	defer p.server.mu.Unlock()
-	for _, n := range p.server.namespaces {
-		if n.parent == p {
-			children = append(children, n)
-		}
-	}
-	return children
+func (p *ParentNamespace) Children() []*Namespace {
+	return slices.DeleteFunc(p.server.all(), func(n *Namespace) bool { return n.parent != p })
 }
 
 // Emit sends an event to every socket of every child; errors are NewPacket's.

@@ -30,6 +30,11 @@ func (c *client) join(payload string) (before []string, a answer) {
 // returns joins again with pid and offset.
 func returns(t *testing.T, address string, pid, offset string) (before []string, a answer, c *client) {
 	t.Helper()
+	return returnsBy(t, dial, address, pid, offset)
+}
+
+func returnsBy(t *testing.T, dial func(*testing.T, string) *client, address string, pid, offset string) (before []string, a answer, c *client) {
+	t.Helper()
 	c = dial(t, address)
 	payload, _ := json.Marshal(map[string]string{"pid": pid, "offset": offset})
 	before, a = c.join(string(payload))
@@ -73,57 +78,59 @@ func (c *client) loseFor(gone <-chan string) {
 }
 
 func TestRecoverySendsWhatWasMissedBeforeTheAnswer(t *testing.T) {
-	s, address, sockets, gone := recoverable(t, MemoryRecoveryOptions{})
-	c := dial(t, address)
-	_, a := c.join("")
-	socket := await(t, sockets)
-	if len(a.SID) != 20 || a.PID == "" || socket.Recovered() {
-		t.Fatalf("answer %+v, recovered %v", a, socket.Recovered())
-	}
-	socket.Join("r", "left")
-	socket.Leave("left")
-	socket.SetData("mine")
-	_ = s.Of("/").Emit("a", 1)
-	first := c.receive()
-	offset := offsetOf(t, first)
-	if first != `2["a",1,"`+offset+`"]` {
-		t.Fatal(first)
-	}
-	_ = socket.Emit("on its way", []byte{1})
-	c.receive()
-	c.receive()
-	c.loseFor(gone)
-	all := s.Of("/")
-	_ = all.To("r").Emit("b")
-	_ = all.To("left", "other").Emit("not for it")
-	_ = all.To(a.SID).Emit("c", []byte{7})
-	_ = all.Except("r").Emit("not for it either")
-	_ = all.Volatile().Emit("volatile")
-	_ = all.To("r", a.SID).Emit("d", "text")
-
-	before, b, c2 := returns(t, address, a.PID, offset)
-	if b != a {
-		t.Fatalf("came back as %+v, was %+v", b, a)
-	}
-	var events []string
-	for _, packet := range before {
-		name := "binary"
-		if _, list, ok := strings.Cut(packet, `["`); ok {
-			name, _, _ = strings.Cut(list, `"`)
+	over(t, func(t *testing.T, dial func(*testing.T, string) *client) {
+		s, address, sockets, gone := recoverable(t, MemoryRecoveryOptions{})
+		c := dial(t, address)
+		_, a := c.join("")
+		socket := await(t, sockets)
+		if len(a.SID) != 20 || a.PID == "" || socket.Recovered() {
+			t.Fatalf("answer %+v, recovered %v", a, socket.Recovered())
 		}
-		events = append(events, name)
-	}
-	if got := strings.Join(events, ", "); got != "on its way, binary, b, c, binary, d" {
-		t.Errorf("missed: %s", got)
-	}
-	back := await(t, sockets)
-	if !back.Recovered() || back.ID() != a.SID || back.Data() != "mine" || len(back.Rooms()) != 2 {
-		t.Errorf("recovered %v, data %v, rooms %q", back.Recovered(), back.Data(), back.Rooms())
-	}
-	_ = all.To("r").Emit("live")
-	if got := c2.receive(); !strings.HasPrefix(got, `2["live","`) {
-		t.Error(got)
-	}
+		socket.Join("r", "left")
+		socket.Leave("left")
+		socket.SetData("mine")
+		_ = s.Of("/").Emit("a", 1)
+		first := c.receive()
+		offset := offsetOf(t, first)
+		if first != `2["a",1,"`+offset+`"]` {
+			t.Fatal(first)
+		}
+		_ = socket.Emit("on its way", []byte{1})
+		c.receive()
+		c.receive()
+		c.loseFor(gone)
+		all := s.Of("/")
+		_ = all.To("r").Emit("b")
+		_ = all.To("left", "other").Emit("not for it")
+		_ = all.To(a.SID).Emit("c", []byte{7})
+		_ = all.Except("r").Emit("not for it either")
+		_ = all.Volatile().Emit("volatile")
+		_ = all.To("r", a.SID).Emit("d", "text")
+
+		before, b, c2 := returnsBy(t, dial, address, a.PID, offset)
+		if b != a {
+			t.Fatalf("came back as %+v, was %+v", b, a)
+		}
+		var events []string
+		for _, packet := range before {
+			name := "binary"
+			if _, list, ok := strings.Cut(packet, `["`); ok {
+				name, _, _ = strings.Cut(list, `"`)
+			}
+			events = append(events, name)
+		}
+		if got := strings.Join(events, ", "); got != "on its way, binary, b, c, binary, d" {
+			t.Errorf("missed: %s", got)
+		}
+		back := await(t, sockets)
+		if !back.Recovered() || back.ID() != a.SID || back.Data() != "mine" || len(back.Rooms()) != 2 {
+			t.Errorf("recovered %v, data %v, rooms %q", back.Recovered(), back.Data(), back.Rooms())
+		}
+		_ = all.To("r").Emit("live")
+		if got := c2.receive(); !strings.HasPrefix(got, `2["live","`) {
+			t.Error(got)
+		}
+	})
 }
 
 func TestRecoveryOfAnIdleClient(t *testing.T) {
@@ -287,4 +294,73 @@ func TestNoEventWithoutOffsetEndsInAString(t *testing.T) {
 	go func() { _, _ = socket.EmitWithAck(t.Context(), "q", "s") }()
 	c.expect(`20["q","s"]`)
 	c.send("30[]")
+}
+
+// Who keeps a Socket and sends to it means its client, wherever that is.
+func TestSendingToASocketThatIsAway(t *testing.T) {
+	_, address, sockets, gone := recoverable(t, MemoryRecoveryOptions{})
+	c := dial(t, address)
+	_, a := c.join("")
+	s := await(t, sockets)
+	c.loseFor(gone)
+	_ = s.Emit("away")
+	before, b, c := returns(t, address, a.PID, "")
+	if b != a || len(before) != 1 || !strings.HasPrefix(before[0], `2["away",`) {
+		t.Errorf("%q, %+v", before, b)
+	}
+	await(t, sockets)
+	_ = s.Emit("back")
+	if got := c.receive(); !strings.HasPrefix(got, `2["back",`) {
+		t.Error(got)
+	}
+}
+
+func TestOldEventsAreForgottenThoughNothingIsSent(t *testing.T) {
+	memory := NewMemoryRecovery(MemoryRecoveryOptions{})
+	s, _ := listen(t, Options{Recovery: memory}, serveNothing)
+	n := s.Of("/")
+	_ = n.Emit("x")
+	if n.history.bytes == 0 || !memory.sweeping.Load() {
+		t.Fatal("nothing is kept")
+	}
+	n.history.kept[0].at = time.Now().Add(-memory.linger - time.Second)
+	memory.sweepNow()
+	if len(n.history.kept) != 0 || n.history.bytes != 0 || memory.sweeping.Load() {
+		t.Errorf("%d events, %d bytes", len(n.history.kept), n.history.bytes)
+	}
+}
+
+func TestRecoveryInMessagePack(t *testing.T) {
+	s, address, sockets, gone := recoverable(t, MemoryRecoveryOptions{})
+	address += "&parser=msgpack"
+	answered := func(c *client) (a answer) {
+		text := c.receivePacked()
+		var packet struct {
+			Type int
+			Data answer
+		}
+		if err := json.Unmarshal([]byte(text), &packet); err != nil || packet.Type != 0 {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return packet.Data
+	}
+	c := dial(t, address)
+	c.sendPacked(`{"type":0,"nsp":"/"}`)
+	a := answered(c)
+	await(t, sockets)
+	_ = s.Of("/").Emit("a", 1)
+	var event struct{ Data []any }
+	if err := json.Unmarshal([]byte(c.receivePacked()), &event); err != nil || len(event.Data) != 3 {
+		t.Fatalf("%v, %v", event.Data, err)
+	}
+	c.loseFor(gone)
+	_ = s.Of("/").Emit("b", []byte{1})
+	c = dial(t, address)
+	c.sendPacked(`{"type":0,"nsp":"/","data":{"pid":"` + a.PID + `","offset":"` + event.Data[2].(string) + `"}}`)
+	if text := c.receivePacked(); !strings.Contains(text, `"b"`) {
+		t.Error(text)
+	}
+	if b := answered(c); b != a || !await(t, sockets).Recovered() {
+		t.Errorf("came back as %+v, was %+v", b, a)
+	}
 }

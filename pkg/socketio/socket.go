@@ -125,6 +125,10 @@ func (s *Socket) Send(packets ...*Packet) {
 func (s *Socket) deliver(packets []*Packet) {
 	r := run{packets: packets}
 	if s.conn.server.opts.Recovery != nil {
+		if s.away() { // who keeps sending to it means the client, which may be back as another Socket
+			Broadcast{nsp: s.nsp, rooms: []string{s.id}}.deliver(packets)
+			return
+		}
 		s.nsp.mu.Lock()
 		defer s.nsp.mu.Unlock()
 		r.packets = s.nsp.record(s, packets)
