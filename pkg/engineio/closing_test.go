@@ -273,6 +273,36 @@ func TestServerClose(t *testing.T) {
 	_ = listener.Close()
 }
 
+// TestEndDuringAHandshake: what Close and Drain find half way is not left behind.
+func TestEndDuringAHandshake(t *testing.T) {
+	for name, end := range map[string]func(*Server, context.Context) error{
+		"Close": (*Server).Close,
+		"Drain": func(s *Server, ctx context.Context) error { _, err := s.Drain(ctx, DrainOptions{}); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s *site
+			ended := make(chan error, 1)
+			s = serve(t, Options{InitialHeaders: func(http.Header, *http.Request) {
+				s.engine.mu.Lock()
+				var session *Session
+				for _, session = range s.engine.sessions {
+				}
+				s.engine.mu.Unlock()
+				go func() { ended <- end(s.engine, t.Context()) }()
+				waitFor(t, func() bool { return !session.open() })
+			}})
+			conn, _, err := s.dial(t, fresh)
+			for err == nil {
+				_, _, err = conn.ReadMessage()
+			}
+			s.expectReason(t, ReasonServerShuttingDown)
+			if err := <-ended; err != nil || s.engine.Len() != 0 {
+				t.Errorf("%v, %d sessions are left", err, s.engine.Len())
+			}
+		})
+	}
+}
+
 // TestReasons ends sessions in each way that a receiver can hear of.
 func TestReasons(t *testing.T) {
 	tests := []struct {

@@ -134,8 +134,7 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, q ur
 		s.refuseUpgrade(w, r, err)
 		return
 	}
-	ws.session = session
-	session.ws.Store(ws)
+	session.attach(ws)
 	session.startBeat()
 	ws.sendPacket(PacketOpen, session.openPacket())
 	if m := s.opts.InitialMessage; m != nil {
@@ -143,6 +142,19 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, q ur
 	}
 	session.begin(s.open(session))
 	s.wg.Go(func() { session.readWebSocket(ws) }) // a fresh, small stack; the handler's ends here
+}
+
+// attach gives a new session its WebSocket. Close or Drain may have ended it since newSession.
+func (s *Session) attach(ws *webSocket) {
+	s.mu.Lock()
+	ws.session = s
+	s.ws.Store(ws)
+	ended := s.state != stateOpen
+	s.mu.Unlock()
+	if ended {
+		ws.discard()
+		s.forget()
+	}
 }
 
 // readWebSocket reads for the session until either ends.
