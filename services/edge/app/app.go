@@ -160,7 +160,7 @@ func (a *App) build() (err error) {
 	})
 	a.guilds = guild.NewCache(a.gateway, guild.Options{
 		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"), Metrics: a.registry,
-		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Bytes: int(s.RecoveryBytes)},
+		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Guild: s.RecoveryGuildEvents, Bytes: int(s.RecoveryBytes)},
 	})
 	connected := a.health.Condition("fanout")
 	if a.links, err = link.New(a.guilds, link.Options{
@@ -206,6 +206,7 @@ func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 			UpgradeTimeout:   s.UpgradeTimeout,
 			MaxPayload:       int64(s.MaxPayload),
 			MaxQueueBytes:    int(s.MaxQueue),
+			MaxQueueFrames:   s.MaxQueuePackets,
 			MaxSessions:      s.MaxSessions,
 			DisablePolling:   !slices.Contains(s.Transports, "polling"),
 			DisableWebSocket: !slices.Contains(s.Transports, "websocket"),

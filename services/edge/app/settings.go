@@ -30,7 +30,8 @@ type Settings struct {
 	UpgradeTimeout     time.Duration  `default:"10s" group:"Clients" help:"Time a client has to complete its upgrade to WebSocket."`
 	ConnectTimeout     time.Duration  `default:"45s" group:"Clients" help:"Time a new session has to join its first namespace."`
 	MaxPayload         settings.Bytes `default:"15MB" group:"Clients" help:"Largest message taken from a client."`
-	MaxQueue           settings.Bytes `default:"32MiB" group:"Clients" help:"Most that waits for one client that does not read, before it is cut."`
+	MaxQueue           settings.Bytes `default:"32MiB" group:"Clients" help:"Most that waits for one client that does not read. From half of it on, superseded positions and queues are left out; at the bound the client is cut, comes back, and gets a new handshake."`
+	MaxQueuePackets    int            `default:"8192" unit:"packets" group:"Clients" help:"Most packets that wait likewise."`
 	MaxSessions        int            `default:"0" unit:"sessions, 0 for no bound" group:"Clients" help:"Most sessions at the same time."`
 	Transports         []string       `default:"polling,websocket" enum:"polling,websocket" group:"Clients" help:"Transports offered."`
 	Compression        bool           `default:"true" negatable:"" group:"Clients" help:"Compress large messages."`
@@ -53,9 +54,10 @@ type Settings struct {
 	GuildRate      int      `default:"0" unit:"sockets a second, 0 for no bound" group:"Admission" help:"Most sockets that join one guild in a second, in the whole cluster by way of Redis. A client that is refused must try again itself, after the connect_error's retryAfterMs."`
 	GuildSockets   int      `default:"0" unit:"sockets, 0 for no bound" group:"Admission" help:"Most sockets in one guild, in the whole cluster by way of Redis."`
 
-	Recovery           time.Duration  `default:"2m" group:"Recovery" help:"Time after its loss in which a client gets what it missed when it comes back; later, a new handshake. 0: never. The fanouts must keep events for longer."`
-	RecoveryGuildBytes settings.Bytes `default:"16MiB" group:"Recovery" help:"Most events of one guild kept for clients that come back, and sent to one of them."`
-	RecoveryBytes      settings.Bytes `default:"256MiB" group:"Recovery" help:"Most events of all guilds kept for clients that come back."`
+	Recovery            time.Duration  `default:"2m" group:"Recovery" help:"Time after its loss in which a client gets what it missed when it comes back; later, a new handshake. 0: never. The fanouts must keep events for longer."`
+	RecoveryGuildBytes  settings.Bytes `default:"16MiB" group:"Recovery" help:"Most events of one guild kept for clients that come back, and sent to one of them."`
+	RecoveryGuildEvents int            `default:"2048" unit:"events" group:"Recovery" help:"Most events of one guild likewise. Less than half of max-queue-packets, so that a client can be sent them."`
+	RecoveryBytes       settings.Bytes `default:"256MiB" group:"Recovery" help:"Most events of all guilds kept for clients that come back."`
 
 	CommandTimeout time.Duration  `default:"5s" group:"Commands" help:"Time a bot has to answer a command."`
 	CommandsAtOnce int            `default:"16" unit:"commands" group:"Commands" help:"Commands of one socket without answer at the same time."`
@@ -122,6 +124,7 @@ func (s *Settings) Validate() error {
 	}
 	for name, n := range map[string]int64{
 		"recovery-guild-bytes": int64(s.RecoveryGuildBytes), "recovery-bytes": int64(s.RecoveryBytes),
+		"max-queue-packets": int64(s.MaxQueuePackets), "recovery-guild-events": int64(s.RecoveryGuildEvents),
 		"max-payload": int64(s.MaxPayload), "max-queue": int64(s.MaxQueue), "commands-at-once": int64(s.CommandsAtOnce),
 		"command-args": int64(s.CommandArgs), "command-size": int64(s.CommandSize), "auth-entries": int64(s.AuthEntries),
 		"discord-invalid": int64(s.DiscordInvalid),
@@ -139,6 +142,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.ConnectRate < 0 || s.AddressRate < 0 || s.UserSockets < 0 || s.GuildRate < 0 || s.GuildSockets < 0 {
 		return errors.New("connect-rate, address-rate, user-sockets, guild-rate, guild-sockets: must not be negative")
+	}
+	if s.RecoveryGuildEvents >= s.MaxQueuePackets/2 {
+		return fmt.Errorf("recovery-guild-events: %d, must be less than half of max-queue-packets, which is %d", s.RecoveryGuildEvents, s.MaxQueuePackets)
 	}
 	if s.DrainDelay < 0 || s.Drain <= 0 {
 		return fmt.Errorf("drain-delay, drain: %s and %s, must not be negative, and drain more than 0", s.DrainDelay, s.Drain)

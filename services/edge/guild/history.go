@@ -14,6 +14,7 @@ import (
 type HistoryOptions struct {
 	Window     time.Duration // age of an event; 0 means 2 min
 	GuildBytes int           // of one guild's events; 0 means 16 MiB
+	Guild      int           // one guild's events; 0 means 2048
 	Bytes      int           // of all guilds' events; 0 means 256 MiB
 }
 
@@ -61,6 +62,9 @@ func newHistory(o HistoryOptions) *history {
 	}
 	if o.GuildBytes <= 0 {
 		o.GuildBytes = 16 << 20
+	}
+	if o.Guild <= 0 {
+		o.Guild = 2048
 	}
 	if o.Bytes <= 0 {
 		o.Bytes = 256 << 20
@@ -175,7 +179,7 @@ func (h *history) since(guildID, after uint64) (missed []*entry, known, gone boo
 
 // bound forgets what is too much, after something has been added to p.
 func (h *history) bound(p *past) {
-	for p.bytes > h.options.GuildBytes {
+	for p.bytes > h.options.GuildBytes || len(p.entries) > h.options.Guild {
 		h.drop(p)
 	}
 	for h.bytes > h.options.Bytes {

@@ -54,6 +54,12 @@ func TestHistoryIsBounded(t *testing.T) {
 			t.Errorf("of what is too old: known %v, gone %v", known, gone)
 		}
 		wantKept(t, h, 2, 120, 0, 0) // has had everything
+		h = newHistory(HistoryOptions{Guild: 3})
+		h.begin(3, 100)
+		for sequence := uint64(101); sequence <= 105; sequence++ {
+			h.add(of(3, sequence, 1000))
+		}
+		wantKept(t, h, 3, 102, 103, 3)
 		if h.forget(3); h.bytes != 0 || h.order.Len() != 0 {
 			t.Errorf("%d bytes, %d events", h.bytes, h.order.Len())
 		}
