@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -321,6 +323,46 @@ func TestStateOutlivesAllFanouts(t *testing.T) {
 	edge.Subscribe(guild)
 	if got := edge.AwaitSnapshot(guild); fmt.Sprint(got) != fmt.Sprint(want) || got.GetState().GetVolume() != "7" {
 		t.Errorf("snapshot %v, want %v", got, want)
+	}
+}
+
+func TestStateLargerThanAMessageOutlivesItsFanout(t *testing.T) {
+	url := fanouttest.StartNATS(t).URL() // takes messages of 8 MiB
+	first := startReady(t, url)
+	bot := fanouttest.NewBot(t, first.GRPCAddr())
+	track := `{"title":"` + strings.Repeat("夜に駆ける", 400) + `"}`
+	queue := "[" + strings.Repeat(track+",", 900) + track + "]"
+	results := bot.Publish(
+		&playerv1.Event{EventId: "q", GuildId: guild, Kind: &playerv1.Event_QueueUpdated{QueueUpdated: &playerv1.QueueUpdated{Queue: []byte(queue)}}},
+		&playerv1.Event{EventId: "t", GuildId: guild, Kind: &playerv1.Event_TrackUpdated{TrackUpdated: &playerv1.TrackUpdated{
+			Track: []byte(`{"lyrics":"` + strings.Repeat("ら", 1<<20) + `"}`),
+		}}},
+	)
+	edge := fanouttest.NewEdge(t, first.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	last := results[1].GetSequence()
+	edge.Await("both events", func(came []*edgev1.DeliverResponse) bool {
+		events := fanouttest.Events(came, guild)
+		return len(events) > 0 && events[len(events)-1].GetSequence() == last || edge.AwaitSnapshot(guild).GetSequence() == last
+	})
+	edge.Subscribe(guild)
+	var want *edgev1.Snapshot
+	edge.Await("the state", func(came []*edgev1.DeliverResponse) bool {
+		want = came[len(came)-1].GetSnapshot()
+		return want.GetSequence() == last
+	})
+	if size := proto.Size(want); size <= 8<<20 {
+		t.Fatalf("the state has only %d bytes", size)
+	}
+	first.stop(t)
+
+	second := startReady(t, url)
+	edge = fanouttest.NewEdge(t, second.GRPCAddr(), "edge")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	if got := edge.AwaitSnapshot(guild); !proto.Equal(got, want) {
+		t.Errorf("the state is another one: %d bytes, want %d", proto.Size(got), proto.Size(want))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
-// stateBucket holds guild.<id>, a pona.edge.v1.Snapshot, and partition.<number>, the decimal
+// stateBucket holds guild.<id>, a pona.edge.v1.Snapshot as pack stores it, and partition.<number>, the decimal
 // sequence up to which every guild.<id> of the partition is complete.
 //
 // Writes are fenced by revision. A new owner writes partition.<number> before it reads anything
@@ -61,7 +61,11 @@ func (c *checkpoints) load(ctx context.Context, guildID uint64) (snapshot *edgev
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := proto.Unmarshal(entry.Value(), snapshot); err != nil {
+	encoded, err := unpack(entry.Value())
+	if err == nil {
+		err = proto.Unmarshal(encoded, snapshot)
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("%s in bucket %s: %w", entry.Key(), stateBucket, err)
 	}
 	return snapshot, entry.Revision(), nil

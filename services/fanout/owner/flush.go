@@ -103,6 +103,7 @@ func (p *partition) write(ctx context.Context, pages []page) error {
 		group.Go(func() error {
 			at := &pages[i]
 			if at.err == nil {
+				at.encoded = pack(at.encoded)
 				at.revision, at.err = p.checkpoints.save(ctx, at.guild.id, at.sequence, at.encoded, at.revision)
 			}
 			return at.err
