@@ -107,6 +107,7 @@ func (p *partition) handle(d *edgev1.Delivery) {
 	p.sequence = d.GetSequence()
 	p.count()
 	p.ages.note(d)
+	p.count()
 	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
 		p.event(g, d)
 	}
