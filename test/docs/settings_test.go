@@ -1,4 +1,3 @@
-// Package docs holds the documentation to what it describes.
 package docs
 
 import (
