@@ -20,13 +20,16 @@ func (b Broadcast) Send(packets ...*Packet) (failed error) {
 	if len(packets) == 0 {
 		return nil
 	}
-	for _, part := range b.parts() {
-		for _, s := range part.deliver(packets) {
-			s.tellAllOutgoing(packets)
+	if b.parent != nil {
+		for _, part := range b.parts() {
+			failed = errors.Join(failed, part.Send(packets...))
 		}
-		failed = errors.Join(failed, part.publish(packets))
+		return failed
 	}
-	return failed
+	for _, s := range b.deliver(packets) {
+		s.tellAllOutgoing(packets)
+	}
+	return b.publish(packets)
 }
 
 // deliver sends packets within one namespace and returns the sockets whose outgoing listeners are to

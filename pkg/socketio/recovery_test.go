@@ -364,3 +364,17 @@ func TestRecoveryInMessagePack(t *testing.T) {
 		t.Errorf("came back as %+v, was %+v", b, a)
 	}
 }
+
+func FuzzReturning(f *testing.F) {
+	h := (&MemoryRecovery{}).newHistory()
+	h.last = 100
+	for _, seed := range []string{`{"pid":"a","offset":"b"}`, `{"pid":1,"offset":null}`, `{"offset":"` + h.name + `.2s"}`, `{}`, `{"pid":"a","PID":"b"}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, auth string) {
+		_, offset := returning(json.RawMessage(auth))
+		if seq, ok := h.parse(offset); ok && (seq > h.last || !strings.HasPrefix(offset, h.name)) {
+			t.Errorf("%q is taken for %d of %d", offset, seq, h.last)
+		}
+	})
+}
