@@ -151,7 +151,7 @@ func TestEndlessFragments(t *testing.T) {
 func TestClientsThatNeverPoll(t *testing.T) {
 	s := hurried(t, Options{})
 	survive(t, s, func() {
-		for range 200 {
+		for range 100 {
 			s.expect(t, "POST", s.open(t), "4"+strings.Repeat("x", 10_000), reply{200, "ok"})
 		}
 		waitFor(t, func() bool { return s.engine.Len() <= 1 })

@@ -13,7 +13,7 @@ import (
 type CORS struct {
 	// Origins that are allowed, such as "https://pona.example"; "*" alone allows every one.
 	Origins []string
-	// AllowOrigin decides in place of Origins where it is set (a pattern, a look-up).
+	// AllowOrigin decides in place of Origins where it is set: a look-up, or a regular expression's MatchString.
 	AllowOrigin func(origin string) bool
 	// Credentials allows cookies and the Authorization header; not with Origins "*".
 	Credentials bool

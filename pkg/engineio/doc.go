@@ -9,6 +9,15 @@
 // returns errors and never logs. JSONP is not served: it exists for browsers older than CORS, and
 // runs what a foreign page names.
 //
+// Where the reference server has a race or a defect, this one does the deterministic thing instead:
+//
+//   - A WebSocket without EIO=4, or whose id cannot be made, is refused in the handshake's place with
+//     HTTP 400 and the message; the reference accepts it and writes that answer into it.
+//   - A client's "1" ends a WebSocket at once, not with the next ping timeout.
+//   - A poll is released once when its client probes; those that follow before "5" last 50 ms.
+//   - An answer to a body that was not read (400, 413) closes its connection, as nobody reads the rest.
+//   - A session that is cut for not reading ends with a reason of its own, "slow consumer".
+//
 // A Server and its Sessions may be used by any number of goroutines at the same time. A Session's
 // Receiver gets its messages one after another.
 package engineio

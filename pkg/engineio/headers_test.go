@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,7 @@ func TestCORSOfAnswers(t *testing.T) {
 		{"a foreign origin", foreigner, CORS{Origins: []string{friend}}, []string{"Access-Control-Allow-Origin", "", "Vary", "Origin"}},
 		{"no origin", "", CORS{Origins: []string{friend}}, []string{"Access-Control-Allow-Origin", "", "Vary", "Origin"}},
 		{"function", friend, CORS{AllowOrigin: func(o string) bool { return o == friend }}, []string{"Access-Control-Allow-Origin", friend, "Vary", "Origin"}},
+		{"regular expression", friend, CORS{AllowOrigin: regexp.MustCompile(`^https://(\w+\.)?pona\.example$`).MatchString}, []string{"Access-Control-Allow-Origin", friend, "Vary", "Origin"}},
 		{"function refuses", foreigner, CORS{AllowOrigin: func(o string) bool { return o == friend }}, []string{"Access-Control-Allow-Origin", ""}},
 		{"credentials and exposed headers", friend, CORS{Origins: []string{friend}, Credentials: full.Credentials, ExposedHeaders: full.ExposedHeaders},
 			[]string{"Access-Control-Allow-Origin", friend, "Access-Control-Allow-Credentials", "true", "Access-Control-Expose-Headers", "X-One,X-Two"}},

@@ -138,7 +138,7 @@ func TestSlowConsumerCatchesUp(t *testing.T) {
 	s := quietSite(t)
 	conn := s.connect(t)
 	session := <-s.opened
-	const n = 3000 // of 4 KB: the kernel takes a part only
+	const n = 2000 // of 4 KB: the kernel takes a part only
 	padding := strings.Repeat("x", 4096)
 	for i := range n {
 		session.Send(NewFrame(Message{Data: fmt.Appendf(nil, "%d %s", i, padding)}))
