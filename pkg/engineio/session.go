@@ -167,8 +167,15 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 		s.ended = func(r Receiver) { r.ReceiveClose(reason, err) }
 	}
 	ws, probing := s.ws.Load(), s.upgrading
-	s.upgrading, s.probed = nil, false
 	closing := ws == nil && flush && s.poll == nil
+	if closing && s.probed {
+		// The client may have left polling already, and would wait in vain where only its WebSocket were
+		// closed: it gets the last packets by a poll or after its 5, whichever comes.
+		_ = probing.Conn.SetReadDeadline(time.Now().Add(closingUpgradeWait))
+		probing = nil
+	} else {
+		s.upgrading, s.probed = nil, false
+	}
 	if closing {
 		s.state = stateClosing
 		s.beat.due = s.server.elapsed() + closingPollWait
@@ -202,6 +209,10 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 // closed makes the server forget the session. The lock is held.
 func (s *Session) closed() {
 	s.state = stateClosed
+	if s.upgrading != nil {
+		s.upgrading.close(0)
+		s.upgrading, s.probed = nil, false
+	}
 	s.server.remove(s)
 	s.server.beats.remove(s)
 	if s.reading != nil {
@@ -213,6 +224,10 @@ var longAgo = time.Unix(1, 0)
 
 // closingPollWait is how long a closed polling session keeps its last packets (the reference's 30s).
 const closingPollWait = 30 * time.Second
+
+// closingUpgradeWait is how long the WebSocket of a session that was closed during its upgrade waits for
+// the client's 5.
+const closingUpgradeWait = 2 * time.Second
 
 // queueClose leaves the last packet for the poll that waits or comes. The lock is held.
 func (s *Session) queueClose(reason Reason, flush bool) {

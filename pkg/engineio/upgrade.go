@@ -86,12 +86,13 @@ func (s *Session) answerProbe(ws *webSocket) (first bool) {
 	return true
 }
 
-// move makes ws the session's transport. What waits for a poll goes over it, before anything new.
+// move makes ws the session's transport. What waits for a poll goes over it, before anything new; of a
+// session that has been closed meanwhile nothing else does.
 func (s *Session) move(ws *webSocket) bool {
 	s.server.forgetProbe(ws)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != stateOpen || s.upgrading != ws {
+	if s.state == stateClosed || s.upgrading != ws {
 		return false
 	}
 	s.upgrading, s.probed = nil, false
@@ -99,7 +100,7 @@ func (s *Session) move(ws *webSocket) bool {
 	ws.mu.Lock()
 	ws.session = s
 	for _, e := range s.queue.take(s.queue.bytes) {
-		if e.frame != nil || e.packet != PacketNoop {
+		if e.frame != nil || e.packet != PacketNoop && e.packet != PacketClose {
 			ws.queue.append(e)
 		}
 	}
@@ -107,6 +108,10 @@ func (s *Session) move(ws *webSocket) bool {
 		ws.startDrain()
 	}
 	ws.mu.Unlock()
+	if s.state == stateClosing {
+		s.closed()
+		return false // whoever reads from ws closes it
+	}
 	if s.poll != nil {
 		s.queue.append(entry{packet: PacketNoop})
 		s.poll.release()

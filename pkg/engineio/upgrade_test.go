@@ -266,17 +266,48 @@ func TestUpgradesAreOff(t *testing.T) {
 	s.expect(t, "POST", query, "4a", reply{200, "ok"})
 }
 
-// TestCloseDuringUpgrade: "Closing during an upgrade closes both".
+// TestCloseDuringUpgrade: "Closing during an upgrade closes both". A stock client that has its 3probe polls no
+// more once the poll under way is answered: what is left for it, and the end, must reach it either way.
 func TestCloseDuringUpgrade(t *testing.T) {
+	for name, comes := range map[string]func(s *site, query string, conn *websocket.Conn){
+		"it still polls": func(s *site, query string, conn *websocket.Conn) {
+			s.expect(t, "GET", query, "", reply{200, "4bye\x1e1"})
+		},
+		"it has left polling": func(_ *site, _ string, conn *websocket.Conn) {
+			write(t, conn, "5")
+			if got := next(t, conn); got != "4bye" {
+				t.Errorf("got %q", got)
+			}
+		},
+		"it has gone": func(*site, string, *websocket.Conn) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := quietSite(t)
+			query := s.open(t)
+			session := <-s.opened
+			conn := s.mustDial(t, upgradeQuery(query))
+			write(t, conn, "2probe")
+			next(t, conn)
+			session.Send(NewFrame(Message{Data: []byte("bye")}))
+			session.Close()
+			comes(s, query, conn)
+			expectClose(t, conn, websocket.CloseNoStatusReceived)
+			s.expectReason(t, ReasonForcedClose)
+			if name != "it has gone" {
+				s.expect(t, "GET", query, "", reply{400, unknownSession})
+			}
+		})
+	}
+}
+
+// TestCloseBeforeTheProbe leaves the client on polling.
+func TestCloseBeforeTheProbe(t *testing.T) {
 	s := quietSite(t)
 	query := s.open(t)
 	session := <-s.opened
 	conn := s.mustDial(t, upgradeQuery(query))
-	write(t, conn, "2probe")
-	next(t, conn)
+	waitFor(t, func() bool { session.mu.Lock(); defer session.mu.Unlock(); return session.upgrading != nil })
 	session.Close()
 	expectClose(t, conn, websocket.CloseNoStatusReceived)
-	s.expectReason(t, ReasonForcedClose)
 	s.expect(t, "GET", query, "", reply{200, "1"})
-	s.expect(t, "GET", query, "", reply{400, unknownSession})
 }
