@@ -19,7 +19,7 @@ const guild100 = "/guild/100"
 var quiet = slog.New(slog.DiscardHandler)
 
 // local are the settings of an edge on loopback that believes everybody.
-func local(t *testing.T) Settings {
+func local(t testing.TB) Settings {
 	t.Helper()
 	s := defaults(t)
 	s.Listen, s.Admin, s.Auth = "127.0.0.1:0", "127.0.0.1:0", "insecure-dev"
@@ -29,7 +29,7 @@ func local(t *testing.T) Settings {
 }
 
 // start runs an edge until the test ends; Run must then return nil.
-func start(t *testing.T, s Settings, log *slog.Logger) *App {
+func start(t testing.TB, s Settings, log *slog.Logger) *App {
 	t.Helper()
 	a, err := New(s, log)
 	if err != nil {
@@ -53,14 +53,14 @@ func start(t *testing.T, s Settings, log *slog.Logger) *App {
 }
 
 // started is start, and waits until the edge is ready.
-func started(t *testing.T, s Settings) *App {
+func started(t testing.TB, s Settings) *App {
 	t.Helper()
 	a := start(t, s, quiet)
 	await(t, a.Ready())
 	return a
 }
 
-func await(t *testing.T, c <-chan struct{}) {
+func await(t testing.TB, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:

@@ -9,7 +9,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/settings"
 )
 
-func defaults(t *testing.T) Settings {
+func defaults(t testing.TB) Settings {
 	t.Helper()
 	var s Settings
 	if err := settings.Defaults(&s); err != nil {

@@ -22,13 +22,14 @@ import (
 // ingest, storing, folding, checkpoints and routing. NATS, bot and edges run in this process.
 func BenchmarkEventToTwoEdges(b *testing.B) {
 	for _, size := range []int{50, 1000, 10000} {
-		b.Run(fmt.Sprintf("track=%dB", size), func(b *testing.B) { benchmarkEvents(b, size) })
+		b.Run(fmt.Sprintf("track=%dB", size), func(b *testing.B) {
+			benchmarkEvents(b, startChild(b, fanouttest.StartNATS(b).URL()), 500, size)
+		})
 	}
 }
 
-func benchmarkEvents(b *testing.B, size int) {
-	const benchGuilds, perRequest = 500, 20
-	f := startChild(b, fanouttest.StartNATS(b).URL())
+func benchmarkEvents(b *testing.B, f *child, benchGuilds uint64, size int) {
+	const perRequest = 20
 	var came sync.WaitGroup
 	var latency atomic.Int64 // sum, ns
 	came.Add(2)
@@ -67,7 +68,7 @@ func benchmarkEvents(b *testing.B, size int) {
 			request := &botv1.PublishStreamRequest{}
 			for ; len(request.GetEvents()) < perRequest && n < b.N; n++ {
 				request.Events = append(request.Events, &playerv1.Event{
-					EventId: strconv.Itoa(n), GuildId: uint64(n%benchGuilds) + 1,
+					EventId: strconv.Itoa(n), GuildId: uint64(n)%benchGuilds + 1,
 					Kind: &playerv1.Event_TrackUpdated{TrackUpdated: &playerv1.TrackUpdated{Track: track}},
 				})
 			}

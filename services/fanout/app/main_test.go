@@ -18,6 +18,9 @@ import (
 // childURL is set for a process that is a fanout, to be killed or stopped by a test.
 const childURL = "PONA_TEST_FANOUT_NATS"
 
+// childPartitions says how many partitions that one has, where a test wants other than 8.
+const childPartitions = "PONA_TEST_FANOUT_PARTITIONS"
+
 func TestMain(m *testing.M) {
 	if url := os.Getenv(childURL); url != "" {
 		if err := runChild(url); err != nil {
@@ -36,6 +39,11 @@ func runChild(url string) error {
 		return err
 	}
 	s.ID = "child"
+	if text := os.Getenv(childPartitions); text != "" {
+		if _, err := fmt.Sscan(text, &s.Partitions); err != nil {
+			return err
+		}
+	}
 	a, err := app.New(s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err

@@ -105,7 +105,6 @@ func (p *partition) handle(d *edgev1.Delivery) {
 		return // the tenure has ended
 	}
 	p.sequence = d.GetSequence()
-	p.count()
 	p.ages.note(d)
 	p.count()
 	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
