@@ -33,6 +33,7 @@ var faults = []fault{
 		}
 		return nil
 	}},
+	{"an edge drained", false, func(ctx context.Context, k *stack, _ *load) error { return restarted(ctx, k.edges[1]) }},
 	{"kill -9 the NATS server that leads the stream", false, func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, true) }},
 	{"kill -9 a NATS server that follows", false, func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, false) }},
 	{"all of NATS gone for 20 s", false, func(ctx context.Context, k *stack, _ *load) error {

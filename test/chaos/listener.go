@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -29,11 +28,6 @@ type listener struct {
 	mu      sync.Mutex
 	current transport
 	silent  chan struct{} // not nil: it does not read until this is closed
-}
-
-// crowd counts what all listeners do.
-type crowd struct {
-	opened atomic.Int64 // connections that were accepted
 }
 
 // run listens until ctx ends.

@@ -45,7 +45,7 @@ func startLoad(parent context.Context, k *stack, clients string, s crowdSize) (*
 		l.end()
 		return nil, err
 	}
-	if missing := l.settle(ctx, time.Minute+time.Duration(s.Clients)*10*time.Millisecond, nil); missing > 0 {
+	if missing := l.settle(ctx, time.Minute+time.Duration(s.Clients)*10*time.Millisecond); missing > 0 {
 		l.end()
 		return nil, fmt.Errorf("%d of %d listeners do not get their guild's events before any fault", missing, s.Clients+s.Stock)
 	}
@@ -79,7 +79,7 @@ func (l *load) verifiers() (all []*verifier) {
 
 // settle waits until every listener has what its guild has stored by now and two events more, and says
 // how many have not.
-func (l *load) settle(ctx context.Context, patience time.Duration, progress func(missing int)) (missing int) {
+func (l *load) settle(ctx context.Context, patience time.Duration) (missing int) {
 	deadline := time.Now().Add(patience)
 	goal := map[uint64]int{}
 	for _, c := range l.bot.guilds {
@@ -94,9 +94,6 @@ func (l *load) settle(ctx context.Context, patience time.Duration, progress func
 		}
 		if missing == 0 || time.Now().After(deadline) || ctx.Err() != nil {
 			return missing
-		}
-		if progress != nil {
-			progress(missing)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

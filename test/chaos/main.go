@@ -111,8 +111,10 @@ func run(ctx context.Context, o options, w io.Writer) ([]outcome, error) {
 func attempt(ctx context.Context, f fault, k *stack, l *load, patience time.Duration) outcome {
 	began := time.Now()
 	o := outcome{fault: f.name}
+	rate := l.crowd.watch()
 	o.err = f.do(ctx, k, l)
-	o.tally.NeverBack = l.settle(ctx, patience, nil)
+	o.tally.NeverBack = l.settle(ctx, patience)
+	o.peak = rate()
 	for _, v := range l.verifiers() {
 		o.tally.add(v.take())
 	}

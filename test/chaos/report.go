@@ -12,6 +12,7 @@ type outcome struct {
 	fault string
 	took  time.Duration
 	tally tally
+	peak  int64 // connections accepted in one second
 	err   error // the fault could not be done or put right
 }
 
@@ -20,11 +21,11 @@ func (o *outcome) failed() bool { return o.err != nil || o.tally.broken() || o.t
 // print writes a line for each fault; what must be 0 and is not is marked.
 func print(w io.Writer, outcomes []outcome) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "fault\tevents\tlost\tdup\treordered\tunannounced\tnever back\trecovered\tsnapshots\tlongest pause\ttook\t")
+	fmt.Fprintln(t, "fault\tevents\tlost\tdup\treordered\tunannounced\tnever back\trecovered\tsnapshots\tlongest pause\tconnects/s\ttook\t")
 	for _, o := range outcomes {
 		y := o.tally
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%.0f s\t", o.fault, y.Events, y.Lost, y.Duplicated, y.Reordered, y.Unannounced,
-			y.NeverBack, y.Recovered, y.Snapshots, y.LongestPause.Seconds(), o.took.Seconds())
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%d\t%.0f s\t", o.fault, y.Events, y.Lost, y.Duplicated, y.Reordered, y.Unannounced,
+			y.NeverBack, y.Recovered, y.Snapshots, y.LongestPause.Seconds(), o.peak, o.took.Seconds())
 		if o.failed() {
 			fmt.Fprint(t, "BROKEN")
 		}

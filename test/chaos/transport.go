@@ -38,7 +38,7 @@ func dialWebSocket(ctx context.Context, base string, small bool) (*webSocket, er
 	dialer := websocket.Dialer{HandshakeTimeout: patience, ReadBufferSize: 1024, WriteBufferSize: 256}
 	if small {
 		dialer.NetDialContext = (&net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-			return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+			return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10) })
 		}}).DialContext
 	}
 	conn, response, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(base, "http")+enginePath+"websocket", nil)
