@@ -58,12 +58,7 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 	defer s.decide()
 	if err := c.ask(s); err != nil {
 		c.server.counters.notAllowed.Add(1)
-		waits := s.alive()
-		c.forget(s) // before the answer: its client may try again at once
-		s.end("")
-		if waits {
-			c.session.Send(c.format.plain(typeConnectError, s.nsp.name, connectErrorData(err)))
-		}
+		c.refuse(s, err)
 		return nil
 	}
 	if !c.enter(s, r) {
@@ -79,6 +74,16 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 		s.Disconnect(false)
 	}
 	return nil
+}
+
+// refuse ends a socket that has not joined, and answers its client if that is still there.
+func (c *connection) refuse(s *Socket, err error) {
+	waits := s.alive()
+	c.forget(s) // before the answer: its client may try again at once
+	s.end("")
+	if waits {
+		c.session.Send(c.format.plain(typeConnectError, s.nsp.name, connectErrorData(err)))
+	}
 }
 
 // registered are the middleware and connection listeners of a namespace, its parent's first.
@@ -131,8 +136,7 @@ func (c *connection) enter(s *Socket, r *Restored) (entered bool) {
 // missed; nil if that is not why it could not enter.
 func (c *connection) replace(s *Socket) *Socket {
 	if !s.recovered {
-		c.forget(s)
-		s.end("")
+		c.refuse(s, errors.New("internal server error")) // the Recovery has panicked
 		return nil
 	}
 	c.server.counters.missedTooMuch.Add(1)

@@ -20,7 +20,7 @@ func TestRooms(t *testing.T) {
 			for i, c := range clients {
 				c.send("1")
 				<-sockets[i].Context().Done()
-				<-sockets[i].ending()
+				await(t, sockets[i].ending())
 			}
 			if n.mu.Lock(); len(n.rooms) != 0 || len(n.sockets) != 0 {
 				t.Errorf("%d rooms and %d sockets are left", len(n.rooms), len(n.sockets))
@@ -76,7 +76,7 @@ func TestDisconnectTrueLeavesEveryNamespaceFirst(t *testing.T) {
 		srv.Of("/").Socket(id).Disconnect(true)
 		c.expect(`2/b,["last"]`, "1", "1/b,")
 		c.expectClosed()
-		<-b.ending()
+		await(t, b.ending())
 		if b.reason != reasonServerDisconnect {
 			t.Errorf("/b ended for %q", b.reason)
 		}
