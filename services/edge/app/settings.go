@@ -42,10 +42,14 @@ type Settings struct {
 	Advertise   string   `unit:"host:port" group:"Cluster" help:"Address at which other edges reach this one. Empty: the listening address, or the first of this machine's."`
 	ClusterKeys []string `name:"cluster-key" secret:"" unit:"text of 32 bytes or more, comma separated" group:"Cluster" help:"Secret that all edges share; the first one seals, the others are still accepted. Empty: made anew at each start, and polling needs sticky sessions."`
 
-	Fanouts   []string      `name:"fanout" default:"127.0.0.1:7070" unit:"host:port, or dns:///name:port for all addresses of a name" group:"Fanouts" help:"Fanouts to dial."`
-	Discovery time.Duration `default:"5s" group:"Fanouts" help:"Time between two look-ups of a name."`
-	Linger    time.Duration `default:"30s" group:"Fanouts" help:"Time a guild's state is kept after its last listener has gone."`
-	JoinWait  time.Duration `default:"5s" group:"Fanouts" help:"Time a client waits for the state of a guild that is not known yet."`
+	Fanouts    []string      `name:"fanout" default:"127.0.0.1:7070" unit:"host:port, or dns:///name:port for all addresses of a name" group:"Fanouts" help:"Fanouts to dial."`
+	FanoutCA   string        `name:"fanout-ca" unit:"path" group:"Fanouts" help:"Authorities (PEM) that fanouts' certificates must be from. Empty: no TLS to fanouts."`
+	FanoutCert string        `name:"fanout-cert" unit:"path" group:"Fanouts" help:"Certificate to show to fanouts (PEM)."`
+	FanoutKey  string        `name:"fanout-key" unit:"path" group:"Fanouts" help:"Its key (PEM)."`
+	FanoutName string        `name:"fanout-name" unit:"host" group:"Fanouts" help:"Name that fanouts' certificates must hold. Empty: the address that is dialled, which for dns:///… is an IP address."`
+	Discovery  time.Duration `default:"5s" group:"Fanouts" help:"Time between two look-ups of a name."`
+	Linger     time.Duration `default:"30s" group:"Fanouts" help:"Time a guild's state is kept after its last listener has gone."`
+	JoinWait   time.Duration `default:"5s" group:"Fanouts" help:"Time a client waits for the state of a guild that is not known yet."`
 
 	ConnectRate    float64  `default:"2000" unit:"sessions a second, 0 for no bound" group:"Admission" help:"Most sessions that begin on this edge in a second. What is over it gets 503 with Retry-After; stock clients try again by themselves."`
 	AddressRate    float64  `default:"0" unit:"sessions a second, 0 for no bound" group:"Admission" help:"Most sessions that one client address begins on this edge in a second."`

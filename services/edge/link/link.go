@@ -11,6 +11,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -28,6 +29,7 @@ type Options struct {
 	Fanouts   []string      // host:port each, or dns:///name:port for all addresses of a name
 	Discovery time.Duration // between two look-ups of a name; 0 means 5s
 	Timeout   time.Duration // of one command; 0 means 5s
+	TLS       *tls.Config   // of the fanouts; nil means none
 	Log       *slog.Logger  // fanouts coming and going; nil means none
 
 	Metrics prometheus.Registerer // nil means none

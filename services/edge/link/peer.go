@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"google.golang.org/grpc"
 	grpcbackoff "google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -41,8 +42,12 @@ func (l *Links) newPeer(address string) *peer { return &peer{links: l, address: 
 // run keeps a Deliver stream to the fanout until ctx ends.
 func (p *peer) run(ctx context.Context) {
 	log := p.links.options.Log.With("fanout", p.address)
+	security := insecure.NewCredentials()
+	if p.links.options.TLS != nil {
+		security = credentials.NewTLS(p.links.options.TLS)
+	}
 	conn, err := grpc.NewClient("passthrough:///"+p.address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(security),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{

@@ -6,6 +6,7 @@ package app
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -41,6 +42,8 @@ type App struct {
 	warnings *service.Warnings
 
 	listener, admin net.Listener
+	tls             *tls.Config // of the listener; nil without TLS
+	bots            *botTokens  // nil where bots need none
 	grpc            *grpc.Server
 
 	redis    *service.Redis // nil without Redis
@@ -73,6 +76,12 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 			return nil, fmt.Errorf("redis-url: %w", err)
 		}
 	}
+	if err := a.secure(); err != nil {
+		if a.redis != nil {
+			_ = a.redis.Client.Close() // it has not been used
+		}
+		return nil, err
+	}
 	if err := a.listen(); err != nil {
 		if a.redis != nil {
 			_ = a.redis.Client.Close() // it has not been used
@@ -100,6 +109,19 @@ func (a *App) build() {
 	a.summary = metrics.NewSummary(a.registry, a.summarize)
 	a.revoke = revoke.NewServer(s.ID, a.route, a.log)
 	a.grpc = a.newGRPC()
+}
+
+// secure reads certificates and tokens.
+func (a *App) secure() (err error) {
+	s := a.settings
+	if a.tls, err = s.Config(); err != nil {
+		return err
+	}
+	if a.bots, err = newBotTokens(s.BotTokens); err != nil {
+		return err
+	}
+	a.nats.tls, err = service.ClientTLS{Setting: "nats", CA: s.NATSCA, Cert: s.NATSCert, Key: s.NATSKey}.Config()
+	return err
 }
 
 func (a *App) listen() (err error) {

@@ -51,6 +51,9 @@ func TestImpossibleSettingIsRefusedByName(t *testing.T) {
 		"route-queue-bytes": func(s *app.Settings) { s.RouteQueue = 1 },
 		"id":                func(s *app.Settings) { s.ID = "a.b" },
 		"nats-url":          func(s *app.Settings) { s.NATS = "" },
+		"tls-cert":          func(s *app.Settings) { s.TLSKey = "x" },
+		"nats-ca":           func(s *app.Settings) { s.NATSCA = "/nowhere" },
+		"bot-tokens":        func(s *app.Settings) { s.BotTokens = "/nowhere" },
 		"redis-url":         func(s *app.Settings) { s.Redis = "http://x" },
 	} {
 		s, err := testSettings("nats://127.0.0.1:1")

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	grpchealth "google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -40,7 +42,12 @@ const maxRequest = 64 << 20
 const window = 1 << 20
 
 func (a *App) newGRPC() *grpc.Server {
-	server := grpc.NewServer(
+	security := insecure.NewCredentials()
+	if a.tls != nil {
+		security = credentials.NewTLS(a.tls)
+	}
+	server := grpc.NewServer(append(a.bots.options(),
+		grpc.Creds(security),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(4*window),
@@ -48,7 +55,7 @@ func (a *App) newGRPC() *grpc.Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinimum, PermitWithoutStream: true}),
 		grpc.StatsHandler(ingest.Connections{}),
 		grpc.WaitForHandlers(true),
-	)
+	)...)
 	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands, revoke: a.revoke})
 	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, owner: a.owner, commands: a.commands})
 	healthv1.RegisterHealthServer(server, healthService{Server: grpchealth.NewServer(), app: a})

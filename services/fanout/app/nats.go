@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -16,6 +17,7 @@ import (
 // natsWatch is the connection to NATS, and whether it is there.
 type natsWatch struct {
 	url, name string
+	tls       *tls.Config // nil: as the URLs say
 	condition *health.Condition
 	log       *slog.Logger
 	closed    chan struct{} // closed after the connection
@@ -32,6 +34,7 @@ func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
 	err = w.insist(ctx, "NATS not reachable, trying again", func() error {
 		nc, err = nats.Connect(w.url,
 			nats.Name(w.name),
+			w.security(),
 			nats.MaxReconnects(-1),
 			nats.ReconnectBufSize(-1),
 			nats.ReconnectWait(250*time.Millisecond),
@@ -66,6 +69,16 @@ func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
 	w.log.Info("NATS connected", "server", nc.ConnectedUrlRedacted())
 	w.condition.Up()
 	return nc, nil
+}
+
+// security makes TLS of what the settings say about it.
+func (w *natsWatch) security() nats.Option {
+	return func(o *nats.Options) error {
+		if w.tls == nil {
+			return nil
+		}
+		return nats.Secure(w.tls.Clone())(o)
+	}
 }
 
 // insist tries until it works, logs the first failure, and returns an error only when ctx ends or

@@ -45,6 +45,12 @@ type Settings struct {
 
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
 
+	BotTokens string `unit:"path" group:"Bots and edges" help:"File with the tokens of bots, one on each line, of which each must show one; read again when it changes. Empty: bots need none."`
+	NATSCA    string `name:"nats-ca" unit:"path" group:"NATS" help:"Authorities (PEM) that NATS' certificate must be from. Empty: TLS only where a URL begins with tls://, with the system's."`
+	NATSCert  string `name:"nats-cert" unit:"path" group:"NATS" help:"Certificate to show to NATS (PEM)."`
+	NATSKey   string `name:"nats-key" unit:"path" group:"NATS" help:"Its key (PEM)."`
+
+	service.ServerTLS
 	service.Logging
 	service.Probing
 }

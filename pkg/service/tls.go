@@ -1,0 +1,153 @@
+package service
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// ServerTLS are the settings of a service that speaks TLS to those who call it; it is embedded in the
+// service's own. Files that change are read again at the next handshake.
+type ServerTLS struct {
+	TLSCert     string `name:"tls-cert" unit:"path" group:"TLS" help:"Certificate that callers are shown (PEM, the whole chain). Empty: no TLS."`
+	TLSKey      string `name:"tls-key" unit:"path" group:"TLS" help:"Its key (PEM)."`
+	TLSClientCA string `name:"tls-client-ca" unit:"path" group:"TLS" help:"Authorities (PEM) of the certificates that callers must show. Empty: they need none."`
+}
+
+// Config is nil without a certificate. The error names the setting.
+func (s ServerTLS) Config() (*tls.Config, error) {
+	if s.TLSCert == "" {
+		if s.TLSKey != "" || s.TLSClientCA != "" {
+			return nil, errors.New("tls-cert: needed with tls-key and tls-client-ca")
+		}
+		return nil, nil
+	}
+	pair := &certificate{setting: "tls-cert", cert: s.TLSCert, key: s.TLSKey}
+	if _, err := pair.get(); err != nil {
+		return nil, err
+	}
+	config := &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.get() },
+	}
+	if s.TLSClientCA == "" {
+		return config, nil
+	}
+	callers := &authorities{setting: "tls-client-ca", file: s.TLSClientCA}
+	if _, err := callers.get(); err != nil {
+		return nil, err
+	}
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		pool, err := callers.get()
+		if err != nil {
+			return nil, err
+		}
+		own := config.Clone()
+		own.GetConfigForClient = nil
+		own.ClientAuth, own.ClientCAs = tls.RequireAndVerifyClientCert, pool
+		return own, nil
+	}
+	return config, nil
+}
+
+// ClientTLS says how a service calls another over TLS.
+type ClientTLS struct {
+	Setting   string // prefix of the settings' names: "fanout" of fanout-ca, fanout-cert, fanout-key
+	CA        string // file of the authorities (PEM) that the other's certificate must be from
+	Cert, Key string // files of the certificate to show; empty for none
+	Name      string // that the other's certificate must hold; empty: the address that is called
+}
+
+// Config is nil without authorities. The error names the setting.
+func (c ClientTLS) Config() (*tls.Config, error) {
+	if c.CA == "" {
+		if c.Cert != "" || c.Key != "" || c.Name != "" {
+			return nil, fmt.Errorf("%s-ca: needed for TLS", c.Setting)
+		}
+		return nil, nil
+	}
+	pool, err := (&authorities{setting: c.Setting + "-ca", file: c.CA}).get()
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: c.Name}
+	if c.Cert != "" {
+		pair := &certificate{setting: c.Setting + "-cert", cert: c.Cert, key: c.Key}
+		if _, err := pair.get(); err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get() }
+	}
+	return config, nil
+}
+
+// certificate is a pair of files, read again when one has changed.
+type certificate struct {
+	setting, cert, key string
+
+	mu      sync.Mutex
+	changed [2]time.Time
+	loaded  *tls.Certificate
+}
+
+func (c *certificate) get() (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := [2]time.Time{changedAt(c.cert), changedAt(c.key)}
+	if c.loaded != nil && now == c.changed {
+		return c.loaded, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		if c.loaded != nil {
+			return c.loaded, nil // one of the two is being replaced; the next handshake looks again
+		}
+		return nil, fmt.Errorf("%s: %w", c.setting, err)
+	}
+	c.loaded, c.changed = &pair, now
+	return c.loaded, nil
+}
+
+// authorities is a file of certificates, read again when it has changed.
+type authorities struct {
+	setting, file string
+
+	mu      sync.Mutex
+	changed time.Time
+	pool    *x509.CertPool
+}
+
+func (a *authorities) get() (*x509.CertPool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := changedAt(a.file)
+	if a.pool != nil && now.Equal(a.changed) {
+		return a.pool, nil
+	}
+	text, err := os.ReadFile(a.file)
+	pool := x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(text) {
+		err = errors.New("no certificate in it")
+	}
+	if err != nil {
+		if a.pool != nil {
+			return a.pool, nil
+		}
+		return nil, fmt.Errorf("%s: %w", a.setting, err)
+	}
+	a.pool, a.changed = pool, now
+	return pool, nil
+}
+
+// changedAt is when a file was last written; zero where there is none.
+func changedAt(file string) time.Time {
+	info, err := os.Stat(file)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

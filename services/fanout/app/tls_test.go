@@ -1,0 +1,182 @@
+package app_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/pona-realtime/pona/pkg/service"
+	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+	"github.com/pona-realtime/pona/services/fanout/app"
+	"github.com/pona-realtime/pona/services/fanout/fanouttest"
+)
+
+// authority makes certificates for 127.0.0.1 in a folder.
+type authority struct {
+	t      *testing.T
+	folder string
+	cert   *x509.Certificate
+	key    *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) *authority {
+	a := &authority{t: t, folder: t.TempDir()}
+	a.cert, a.key = a.issue("ca", nil)
+	return a
+}
+
+// issue writes NAME.pem and NAME.key.
+func (a *authority) issue(name string, parent *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: parent == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	signer := a.key
+	if parent == nil {
+		parent, signer = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := os.WriteFile(a.file(file), pem.EncodeToMemory(block), 0o600); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func (a *authority) file(name string) string { return filepath.Join(a.folder, name) }
+
+// dial calls a fanout as the settings of an edge say.
+func dial(t *testing.T, address string, c *service.ClientTLS) botv1.BotServiceClient {
+	t.Helper()
+	security := insecure.NewCredentials()
+	if c != nil {
+		config, err := c.Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		security = credentials.NewTLS(config)
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(security))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return botv1.NewBotServiceClient(conn)
+}
+
+func publish(client botv1.BotServiceClient, token string) codes.Code {
+	ctx, cancel := context.WithTimeout(context.Background(), fanouttest.Patience)
+	defer cancel()
+	if token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+	}
+	_, err := client.Publish(ctx, &botv1.PublishRequest{Events: []*playerv1.Event{fanouttest.Volume(guild, 1)}})
+	return status.Code(err)
+}
+
+// TestCallersShowCertificates has a fanout that lets in only those whom its authority knows.
+func TestCallersShowCertificates(t *testing.T) {
+	ours, others := newAuthority(t), newAuthority(t)
+	ours.issue("fanout", ours.cert)
+	ours.issue("edge", ours.cert)
+	others.issue("edge", others.cert)
+	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) {
+		s.TLSCert, s.TLSKey, s.TLSClientCA = ours.file("fanout.pem"), ours.file("fanout.key"), ours.file("ca.pem")
+	})
+	for name, test := range map[string]struct {
+		tls  *service.ClientTLS
+		want codes.Code
+	}{
+		"ours":                  {&service.ClientTLS{CA: ours.file("ca.pem"), Cert: ours.file("edge.pem"), Key: ours.file("edge.key")}, codes.OK},
+		"no TLS":                {nil, codes.Unavailable},
+		"no certificate":        {&service.ClientTLS{CA: ours.file("ca.pem")}, codes.Unavailable},
+		"another's certificate": {&service.ClientTLS{CA: ours.file("ca.pem"), Cert: others.file("edge.pem"), Key: others.file("edge.key")}, codes.Unavailable},
+		"trusts another":        {&service.ClientTLS{CA: others.file("ca.pem"), Cert: ours.file("edge.pem"), Key: ours.file("edge.key")}, codes.Unavailable},
+		"expects another name":  {&service.ClientTLS{CA: ours.file("ca.pem"), Cert: ours.file("edge.pem"), Key: ours.file("edge.key"), Name: "fanout"}, codes.Unavailable},
+	} {
+		if got := publish(dial(t, f.GRPCAddr(), test.tls), ""); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// TestBotsShowTokens changes the file of tokens while the fanout runs.
+func TestBotsShowTokens(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	written := time.Now().Add(-time.Hour)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		written = written.Add(time.Second) // whatever the file system's clock resolves
+		if err := os.Chtimes(file, written, written); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const first, second = "the first bot's token", "the second bot's token"
+	write("# of music\n" + first + "\n\n" + second + " # of the other\n")
+	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) { s.BotTokens = file })
+	bot := dial(t, f.GRPCAddr(), nil)
+	expect := func(token string, want codes.Code) {
+		t.Helper()
+		if got := publish(bot, token); got != want {
+			t.Errorf("%q: %s, want %s", token, got, want)
+		}
+	}
+	expect("", codes.Unauthenticated)
+	expect("somebody else's token", codes.Unauthenticated)
+	expect(first, codes.OK)
+	expect(second, codes.OK)
+	write(second + "\n")
+	expect(first, codes.Unauthenticated)
+	expect(second, codes.OK)
+	write("short\n") // a mistake changes nothing
+	expect(second, codes.OK)
+	stream, err := bot.ServeCommands(t.Context())
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	if status.Code(err) != codes.Unauthenticated {
+		t.Errorf("ServeCommands without a token: %v", err)
+	}
+	fanouttest.NewEdge(t, f.GRPCAddr(), "edge-1").AwaitOwned(8) // edges need no bot's token
+}
