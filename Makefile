@@ -59,6 +59,12 @@ bench: $(node_packages) build ## measure library and pair beside Node's socket.i
 	$(go_build) -o bin/bench ./test/bench
 	bin/bench
 
+.PHONY: bench-auth
+bench-auth: ## measure what authorization costs: calls, time, memory, namespaces
+	go test -run '^$$' -bench 'BadTokens|Memory' -benchtime 1x ./services/edge/auth
+	go test -run '^$$' -bench 'Join$$' -benchtime 20x ./services/edge/auth
+	go test -run '^$$' -bench Namespace -benchtime 20000x -count 3 ./services/edge/gateway
+
 .PHONY: build
 build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack and what tests them
 	$(go_build) -o bin/edge ./services/edge/cmd/edge

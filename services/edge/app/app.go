@@ -202,8 +202,8 @@ func (a *App) recovery(secrets [][]byte) (*gateway.Recovery, error) {
 func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 	s := a.settings
 	options := socketio.Options{
-		ConnectTimeout: s.ConnectTimeout,
-		OnError:        func(err error) { a.component("socketio").Warn("a client's session", "error", err) },
+		ConnectTimeout: s.ConnectTimeout, NamespaceLinger: s.Linger,
+		OnError: func(err error) { a.component("socketio").Warn("a client's session", "error", err) },
 		Engine: engineio.Options{
 			Path:             socketPath,
 			PingInterval:     s.PingInterval,

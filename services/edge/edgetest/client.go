@@ -84,6 +84,12 @@ func (c *Client) ConnectAgain(earlier *Client, namespace, payload string) {
 	c.Connect(namespace, shown+","+payload[1:])
 }
 
+// Leave leaves a namespace.
+func (c *Client) Leave(namespace string) {
+	c.t.Helper()
+	c.send(string(Disconnect) + prefix(namespace))
+}
+
 // Emit emits an event; args are JSON texts.
 func (c *Client) Emit(namespace, event string, args ...string) {
 	c.t.Helper()

@@ -38,7 +38,10 @@ type watch struct {
 
 // begin watches a listener; it ends with stop. A revocation that came while it was on its way in counts.
 func (g *Gateway) begin(s *socketio.Socket, l *listener) {
-	if r, is := g.revoked.GetIfPresent(revocationKey{l.guildID, l.userID}); is && !r.at.Before(l.watch.asked) {
+	l.watch.mu.Lock()
+	asked := l.watch.asked
+	l.watch.mu.Unlock()
+	if r, is := g.revoked.GetIfPresent(revocationKey{l.guildID, l.userID}); is && !r.at.Before(asked) {
 		g.revokeOne(s, l, r)
 	}
 	l.watch.mu.Lock()
