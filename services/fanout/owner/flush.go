@@ -2,10 +2,13 @@ package owner
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/proto"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -48,8 +51,9 @@ func (p *partition) count() {
 func (p *partition) checkpoint(ctx context.Context) {
 	p.flushing.Lock()
 	defer p.flushing.Unlock()
+	p.foldCold(ctx)
 	p.mu.Lock()
-	changed, upTo, saved := p.dirty, p.sequence, p.saved
+	changed, upTo, saved := p.dirty, p.folded(), p.saved
 	if !p.lease.valid() || upTo == saved && len(changed) == 0 {
 		p.dropQuiet()
 		p.mu.Unlock()
@@ -85,6 +89,38 @@ func (p *partition) checkpoint(ctx context.Context) {
 	}
 	p.saved, p.revision = upTo, revision
 	p.dropQuiet()
+}
+
+// folding bounds the partitions of one process that fold what waits at the same time: after a takeover
+// these are all of them, and edges that ask for their guilds come first.
+var folding = semaphore.NewWeighted(4)
+
+// foldCold reads the guilds for which events wait, one at a time so that others need not wait for all.
+func (p *partition) foldCold(ctx context.Context) {
+	if folding.Acquire(ctx, 1) != nil {
+		return
+	}
+	defer folding.Release(1)
+	p.mu.Lock()
+	ids := slices.Collect(maps.Keys(p.cold))
+	p.mu.Unlock()
+	for _, id := range ids {
+		p.mu.Lock()
+		if !p.open() || p.cold[id] != nil && p.guild(id) == nil {
+			p.mu.Unlock()
+			return // the tenure has ended
+		}
+		p.mu.Unlock()
+	}
+}
+
+// folded is up to where all events are in their guilds' states. The caller holds mu.
+func (p *partition) folded() uint64 {
+	upTo := p.sequence
+	for _, waiting := range p.cold {
+		upTo = min(upTo, waiting[0].GetSequence()-1)
+	}
+	return upTo
 }
 
 // page is one guild's part of a checkpoint.

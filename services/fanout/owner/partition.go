@@ -47,6 +47,9 @@ type partition struct {
 	recent   *list.List // of *guild, the one touched last in front
 	dirty    map[uint64]*guild
 	unsaved  int // events since the last checkpoint
+
+	cold    map[uint64][]*edgev1.Delivery // events of guilds that are not in memory, in order, to be folded
+	waiting int                           // events in cold
 }
 
 // guild is what its partition knows of it.
@@ -73,6 +76,7 @@ func newPartition(ctx context.Context, l *lease, events *stream.Stream, c *check
 	return &partition{
 		ctx: ctx, lease: l, events: events, checkpoints: c, ages: a, maxReplay: maxReplay, log: log.With("partition", l.partition),
 		guilds: make(map[uint64]*guild), recent: list.New(), dirty: make(map[uint64]*guild), due: make(chan struct{}, 1),
+		cold: make(map[uint64][]*edgev1.Delivery),
 	}
 }
 
@@ -93,20 +97,32 @@ func (p *partition) open() bool {
 	return !p.closed && p.ctx.Err() == nil
 }
 
-// handle folds a stored event and gives it to the guild's edges.
+// mostWaiting bounds the events that wait for their guild to be read.
+const mostWaiting = 4 * checkpointEvents
+
+// handle folds a stored event and gives it to the guild's edges. Events of a guild that is not in memory
+// wait there until it is needed or a checkpoint is due: a takeover reads no guild that nobody asks for.
 func (p *partition) handle(d *edgev1.Delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if d.GetSequence() <= p.sequence || !p.open() {
 		return
 	}
-	g := p.guild(d.GetGuildId())
-	if g == nil {
-		return // the tenure has ended
+	id := d.GetGuildId()
+	var g *guild
+	if p.guilds[id] != nil || p.waiting >= mostWaiting {
+		if g = p.guild(id); g == nil {
+			return // the tenure has ended
+		}
 	}
 	p.sequence = d.GetSequence()
 	p.ages.note(d)
 	p.count()
+	if g == nil {
+		p.cold[id] = append(p.cold[id], d)
+		p.waiting++
+		return
+	}
 	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
 		p.event(g, d)
 	}
@@ -220,7 +236,7 @@ func decode(d *edgev1.Delivery) (*playerv1.Event, error) {
 	return ev, nil
 }
 
-// guild finds a guild, in memory or else in its checkpoint, and marks it as used. It is nil when
+// guild finds a guild, in memory or else in its checkpoint and the events that wait, and marks it as used. It is nil when
 // the tenure ends before the checkpoint could be read. The caller holds mu.
 func (p *partition) guild(id uint64) *guild {
 	if g := p.guilds[id]; g != nil {
@@ -241,6 +257,13 @@ func (p *partition) guild(id uint64) *guild {
 	}
 	g.place = p.recent.PushFront(g)
 	p.guilds[id] = g
+	for _, d := range p.cold[id] {
+		p.waiting--
+		if d.GetSequence() > g.sequence {
+			p.event(g, d)
+		}
+	}
+	delete(p.cold, id)
 	return g
 }
 
