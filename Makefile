@@ -89,7 +89,7 @@ deploy-check: ## check images, compose file, Kubernetes overlays, dashboards and
 	go test -count=1 ./deploy/check/...
 
 .PHONY: docs
-docs: ## generate docs/settings.md and docs/metrics.md from the programs
+docs: ## generate docs/settings.md, docs/metrics.md and docs/licenses.md from the programs
 	go test -count=1 -run IsCurrent ./test/docs -update
 
 .PHONY: tools
