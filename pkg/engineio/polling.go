@@ -48,7 +48,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.state == stateClosed || s.ws.Load() != nil { // it ended, or upgraded, since verify looked
 		s.mu.Unlock()
-		s.server.refuse(w, r, refusal(CodeUnknownSession, "sid", s.id))
+		s.refuseLate(w, r)
 		return
 	}
 	p := &poll{ready: make(chan struct{}, 1)}
@@ -72,6 +72,12 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if s.ws.Load() != nil { // a client that keeps to the protocol awaits its poll before it upgrades
+		s.poll, s.queue = nil, queue{} // a noop: the rest has moved
+		s.mu.Unlock()
+		s.refuseLate(w, r)
+		return
+	}
 	limit := s.server.opts.MaxQueueBytes
 	if s.state != stateOpen {
 		limit = math.MaxInt // the last answer brings everything
@@ -83,6 +89,39 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	s.server.writePoll(w, r, appendPolling(nil, entries))
+}
+
+// refuseLate answers a poll that came when the session had left polling, or was overtaken by that.
+func (s *Session) refuseLate(w http.ResponseWriter, r *http.Request) {
+	if s.ws.Load() != nil {
+		s.server.refuse(w, r, refusal(CodeBadRequest, "name", "TRANSPORT_MISMATCH"))
+		return
+	}
+	s.server.refuse(w, r, refusal(CodeUnknownSession, "sid", s.id))
+}
+
+// closeRaceTime is how long a POST that closes the session waits for a poll that has set out before it:
+// that poll is answered once. Who polls after the POST's answer finds no session any more.
+const closeRaceTime = 50 * time.Millisecond
+
+// awaitRacingPoll ends a session that its client has closed.
+func (s *Session) awaitRacingPoll(r *http.Request) {
+	s.mu.Lock()
+	closing := s.state == stateClosing
+	s.mu.Unlock()
+	if !closing {
+		return
+	}
+	select {
+	case <-time.After(closeRaceTime):
+	case <-r.Context().Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosing {
+		s.queue = queue{}
+		s.closed()
+	}
 }
 
 // writePoll answers a GET with a payload, compressed if that pays.
@@ -152,6 +191,9 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		if !s.receive(p) {
+			if p.Type == PacketClose {
+				s.awaitRacingPoll(r)
+			}
 			break
 		}
 	}

@@ -167,7 +167,7 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 		s.ended = func(r Receiver) { r.ReceiveClose(reason, err) }
 	}
 	ws, probing := s.ws.Load(), s.upgrading
-	closing := ws == nil && flush && s.poll == nil
+	closing := ws == nil && s.poll == nil && (flush || reason == ReasonTransportClose) // see awaitRacingPoll
 	if closing && s.probed {
 		// The client may have left polling already, and would wait in vain where only its WebSocket were
 		// closed: it gets the last packets by a poll or after its 5, whichever comes.
