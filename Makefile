@@ -53,6 +53,10 @@ chaos: $(node_packages) build bin/nats-server ## break everything under load and
 	$(go_build) -o bin/chaos ./test/chaos
 	bin/chaos $(CHAOS)
 
+.PHONY: soak
+soak: ## let clients come and go at random for SOAK (default 10m), under the race detector
+	PONA_SOAK=$(or $(SOAK),10m) go test -race -count=1 -timeout 0 -run TestChurn -v ./pkg/socketio
+
 .PHONY: bench
 bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 10 minutes
 	@.ci/need redis-server
