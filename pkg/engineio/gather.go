@@ -20,9 +20,9 @@ const (
 	maxPendingFrames = 64
 	// flushChunk is how many sessions a flusher takes at a time.
 	flushChunk = 64
-	// flushShare is how many waiting sessions justify another flusher. Two that share a room of 1000
-	// cost a fifth more than one, and where the cores have other work they are no sooner done; from
-	// here on, at some 5 µs a write, one takes 10 ms.
+	// flushShare is how many waiting sessions justify another flusher. On two cores that have other
+	// work too, a room of 1000 shared by two is served no sooner, and what is gathered costs a fifth
+	// more; from here on, at some 5 µs a write, one flusher takes 10 ms.
 	flushShare = 2048
 )
 
