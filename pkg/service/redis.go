@@ -2,7 +2,10 @@ package service
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,22 +23,70 @@ const redisPulse = 5 * time.Second
 // it has been connected once. After that it serves without: no event needs Redis, and if every service
 // were unready at once, those who balance load would take a working cluster away.
 type Redis struct {
-	Client    *redis.Client
+	Client    redis.UniversalClient
+	connect   func(retries int) redis.UniversalClient // makes one more client
 	condition *health.Condition
 	log       *slog.Logger
 }
 
-// NewRedis prepares a client for the URL; it dials nothing yet. Metrics may be nil.
-func NewRedis(url string, condition *health.Condition, metrics prometheus.Registerer, log *slog.Logger) (*Redis, error) {
-	options, err := redis.ParseURL(url)
+// NewRedis prepares a client for the URL; it dials nothing yet. The mode is single, sentinel or cluster;
+// empty means single. Metrics may be nil.
+func NewRedis(url, mode string, condition *health.Condition, metrics prometheus.Registerer, log *slog.Logger) (*Redis, error) {
+	connect, address, err := redisConnector(url, mode)
 	if err != nil {
 		return nil, err
 	}
-	options.DialerRetries = 1 // Watch tries again by itself
-	logging.Disable()         // for the whole process: go-redis also returns what it logs
-	client := redis.NewClient(options)
-	client.AddHook(newRedisMeasured(metrics))
-	return &Redis{client, condition, log.With("redis", options.Addr)}, nil
+	logging.Disable() // for the whole process: go-redis also returns what it logs
+	measured := newRedisMeasured(metrics)
+	r := &Redis{condition: condition, log: log.With("redis", address)}
+	r.connect = func(retries int) redis.UniversalClient {
+		client := connect(retries)
+		client.AddHook(measured)
+		return client
+	}
+	r.Client = r.connect(0)
+	return r, nil
+}
+
+// redisConnector reads the URL as go-redis does for each mode: further addresses and the master's name
+// stand in its query, as addr and master_name. Retries of commands are go-redis' own, 0 its default.
+func redisConnector(url, mode string) (connect func(retries int) redis.UniversalClient, address string, err error) {
+	switch mode {
+	case "", "single":
+		options, err := redis.ParseURL(url)
+		if err != nil {
+			return nil, "", err
+		}
+		return func(retries int) redis.UniversalClient {
+			o := *options
+			o.DialerRetries, o.MaxRetries = 1, retries // Watch tries again by itself
+			return redis.NewClient(&o)
+		}, options.Addr, nil
+	case "sentinel":
+		options, err := redis.ParseFailoverURL(url)
+		if err != nil {
+			return nil, "", err
+		}
+		if options.MasterName == "" {
+			return nil, "", errors.New("needs ?master_name=NAME with redis-mode sentinel")
+		}
+		return func(retries int) redis.UniversalClient {
+			o := *options
+			o.DialerRetries, o.MaxRetries = 1, retries
+			return redis.NewFailoverClient(&o)
+		}, options.MasterName + " of " + strings.Join(options.SentinelAddrs, ","), nil
+	case "cluster":
+		options, err := redis.ParseClusterURL(url)
+		if err != nil {
+			return nil, "", err
+		}
+		return func(retries int) redis.UniversalClient {
+			o := *options
+			o.DialerRetries, o.MaxRetries = 1, retries
+			return redis.NewClusterClient(&o)
+		}, strings.Join(options.Addrs, ","), nil
+	}
+	return nil, "", fmt.Errorf("mode %q, must be single, sentinel or cluster", mode)
 }
 
 // Watch pings until ctx ends, and says when Redis comes and goes.

@@ -44,7 +44,7 @@ var rules = []row{
 	{"pkg/settings", nil},
 	{"pkg/health", nil},
 	{"pkg/metrics", []string{"pkg/settings"}},
-	{"pkg/service", []string{"pkg/settings", "pkg/health"}},
+	{"pkg/service", []string{"pkg/settings", "pkg/health", "pkg/adapter/..."}},
 
 	// Floor 3: fanout, in the order in which an event passes.
 	{"services/fanout/cmd/...", []string{"pkg/service", "services/fanout/app"}},

@@ -43,6 +43,7 @@ type App struct {
 	clients, admin net.Listener
 
 	redis   *service.Redis // nil without Redis
+	rooms   *service.Rooms // nil without the other servers
 	auth    auth.Authenticator
 	links   *link.Links
 	guilds  *guild.Cache
@@ -90,6 +91,9 @@ func (a *App) abandon() {
 	if a.auth != nil {
 		a.auth.Close()
 	}
+	if a.rooms != nil {
+		_ = a.rooms.Close()
+	}
 	if a.redis != nil {
 		_ = a.redis.Client.Close()
 	}
@@ -117,8 +121,11 @@ func (a *App) build() (err error) {
 		a.id = "edge " + advertise
 	}
 	if s.Redis != "" {
-		if a.redis, err = service.NewRedis(s.Redis, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
+		if a.redis, err = service.NewRedis(s.Redis, s.RedisMode, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
 			return fmt.Errorf("redis-url: %w", err)
+		}
+		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, a.registry); err != nil {
+			return err
 		}
 	}
 	secrets := a.clusterSecrets()
@@ -202,7 +209,7 @@ func (a *App) recovery(secrets [][]byte) (*gateway.Recovery, error) {
 func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 	s := a.settings
 	options := socketio.Options{
-		ConnectTimeout: s.ConnectTimeout, NamespaceLinger: s.Linger,
+		ConnectTimeout: s.ConnectTimeout, NamespaceLinger: s.Linger, HideCredentials: true,
 		OnError: func(err error) { a.component("socketio").Warn("a client's session", "error", err) },
 		Engine: engineio.Options{
 			Path:             socketPath,
@@ -222,6 +229,9 @@ func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 			RequestHeaders: []string{"Authorization", "Cookie", "Origin", "User-Agent", "Forwarded", "X-Forwarded-For", "X-Real-Ip"},
 			GenerateID:     a.relay.GenerateID,
 		},
+	}
+	if a.rooms != nil {
+		options.Cluster = a.rooms.Node
 	}
 	if recovery != nil { // a nil *Recovery is no nil Recovery
 		options.Recovery = recovery

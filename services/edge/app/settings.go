@@ -74,6 +74,7 @@ type Settings struct {
 	CommandStrikes    int     `default:"50" unit:"commands, 0 for never" group:"Commands" help:"Commands of one socket in a minute over its own or its user's rate, after which it is disconnected from the guild."`
 
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
+	service.RoomSettings
 
 	Auth               string        `default:"discord" enum:"discord,jwt,insecure-dev" group:"Authentication" help:"Who says who a user is; jwt is a backend of one's own that signs tokens, insecure-dev believes everybody, on loopback only."`
 	Members            string        `name:"auth-members" default:"bot-token" enum:"bot-token,user-token,bot,token" group:"Authentication" help:"Who says whether a user is in a guild: Discord, asked with the bot's token or with the user's own; the bot itself, which must answer for members; or the JWT."`

@@ -47,6 +47,7 @@ type App struct {
 	grpc            *grpc.Server
 
 	redis    *service.Redis // nil without Redis
+	rooms    *service.Rooms // nil without the Socket.IO servers
 	nats     *natsWatch
 	stream   atomic.Pointer[stream.Stream] // nil until it is open
 	ingest   *ingest.Server
@@ -72,8 +73,11 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.log)
 	if s.Redis != "" {
 		var err error
-		if a.redis, err = service.NewRedis(s.Redis, h.Condition("redis"), a.registry, a.log); err != nil {
+		if a.redis, err = service.NewRedis(s.Redis, s.RedisMode, h.Condition("redis"), a.registry, a.log); err != nil {
 			return nil, fmt.Errorf("redis-url: %w", err)
+		}
+		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, a.registry); err != nil {
+			return nil, err
 		}
 	}
 	if err := a.secure(); err != nil {
@@ -83,6 +87,9 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	if err := a.listen(); err != nil {
+		if a.rooms != nil {
+			_ = a.rooms.Close()
+		}
 		if a.redis != nil {
 			_ = a.redis.Client.Close() // it has not been used
 		}

@@ -77,6 +77,9 @@ func (a *App) Run(ctx context.Context) error {
 	stopping.Step("admin and Redis", func(ctx context.Context) error {
 		stopBackground()
 		err := service.Within(ctx, watching.Wait)
+		if a.rooms != nil {
+			err = errors.Join(err, a.rooms.Close())
+		}
 		if a.redis != nil {
 			err = errors.Join(err, a.redis.Client.Close())
 		}

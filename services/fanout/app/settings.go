@@ -42,6 +42,7 @@ type Settings struct {
 	CommandTimeout time.Duration `default:"5s" group:"Commands" help:"Time a bot has to answer a command."`
 
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
+	service.RoomSettings
 
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
 
