@@ -55,6 +55,7 @@ var rules = []row{
 	{"services/fanout/route", append([]string{"services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/commands", append([]string{"services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/revoke", append([]string{"services/fanout/fanouttest"}, ground...)},
+	{"services/fanout/rooms", append([]string{"services/fanout/fanouttest"}, ground...)},
 	{"services/fanout/fanouttest", ground}, // the peers of a fanout, for its tests
 
 	// Floor 3: edge, in the order in which an event passes.

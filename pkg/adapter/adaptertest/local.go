@@ -37,6 +37,20 @@ func NewLocal() *Local {
 	return &Local{deliveries: make(chan Delivery, 4096), events: make(chan adapter.Value, 64), sockets: map[string]map[string]bool{}, answers: map[string]adapter.Value{}}
 }
 
+// In says where the sockets' rooms are announced; it comes before Add.
+func (l *Local) In(c *adapter.Cluster) { l.cluster = c }
+
+// Next waits for a broadcast.
+func (l *Local) Next(t *testing.T) (d Delivery) {
+	t.Helper()
+	select {
+	case d = <-l.deliveries:
+	case <-time.After(patience):
+		t.Fatal("no broadcast came")
+	}
+	return d
+}
+
 // Add lets a socket join.
 func (l *Local) Add(id string) {
 	l.mu.Lock()

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
+	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/health"
 	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/pkg/service"
@@ -26,6 +27,7 @@ import (
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
 	"github.com/pona-realtime/pona/services/fanout/revoke"
+	"github.com/pona-realtime/pona/services/fanout/rooms"
 	"github.com/pona-realtime/pona/services/fanout/route"
 	"github.com/pona-realtime/pona/services/fanout/stream"
 )
@@ -55,6 +57,7 @@ type App struct {
 	route    *route.Server
 	commands *commands.Server
 	revoke   *revoke.Server
+	who      *rooms.Server
 }
 
 // New puts a fanout together and listens, but serves nobody yet: Run must follow. The error is one
@@ -115,6 +118,11 @@ func (a *App) build() {
 	a.measureLag()
 	a.summary = metrics.NewSummary(a.registry, a.summarize)
 	a.revoke = revoke.NewServer(s.ID, a.route, a.log)
+	var node *adapter.Node
+	if a.rooms != nil {
+		node = a.rooms.Node
+	}
+	a.who = rooms.NewServer(node, a.revoke)
 	a.grpc = a.newGRPC()
 }
 

@@ -18,6 +18,7 @@ import (
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	roomsv1 "github.com/pona-realtime/pona/proto/pona/rooms/v1"
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
@@ -58,6 +59,7 @@ func (a *App) newGRPC() *grpc.Server {
 	)...)
 	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands, revoke: a.revoke})
 	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, owner: a.owner, commands: a.commands})
+	roomsv1.RegisterRoomsServiceServer(server, a.who)
 	healthv1.RegisterHealthServer(server, healthService{Server: grpchealth.NewServer(), app: a})
 	reflection.Register(server)
 	return server
