@@ -31,24 +31,32 @@ type Rooms struct {
 	client redis.UniversalClient
 }
 
-// JoinRooms joins the cluster; nil where the settings say not to. Close must follow.
+// JoinRooms joins the cluster; nil where the settings say not to. Metrics may be nil. Close must follow.
 func (r *Redis) JoinRooms(s RoomSettings, metrics prometheus.Registerer) (*Rooms, error) {
+	rooms, err := r.join(s, redisbus.Options{Ignore: []string{MirrorUID}})
+	if rooms != nil && metrics != nil {
+		metrics.MustRegister(roomStats{rooms.bus})
+	}
+	return rooms, err
+}
+
+// JoinMirror joins the cluster only to publish what servers of ours leave out.
+func (r *Redis) JoinMirror(s RoomSettings) (*Rooms, error) {
+	return r.join(s, redisbus.Options{UID: MirrorUID})
+}
+
+func (r *Redis) join(s RoomSettings, options redisbus.Options) (*Rooms, error) {
 	if s.Adapter == "off" {
 		return nil, nil
 	}
 	if s.AdapterTimeout <= 0 {
 		return nil, errors.New("adapter-timeout: must be more than 0")
 	}
+	options.Key, options.Mode, options.SpecificResponses, options.Log = s.AdapterKey, redisbus.Mode(s.Adapter), s.AdapterSpecific, r.log
 	client := r.connect(-1) // what is published twice arrives twice
-	bus, err := redisbus.New(client, redisbus.Options{
-		Key: s.AdapterKey, Mode: redisbus.Mode(s.Adapter), SpecificResponses: s.AdapterSpecific,
-		Ignore: []string{MirrorUID}, Log: r.log,
-	})
+	bus, err := redisbus.New(client, options)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
-	}
-	if metrics != nil {
-		metrics.MustRegister(roomStats{bus})
 	}
 	return &Rooms{adapter.NewNode(bus, adapter.Options{RequestTimeout: s.AdapterTimeout}), bus, client}, nil
 }

@@ -50,6 +50,8 @@ type Options struct {
 	SpecificResponses bool
 	// Ignore are uids whose messages are dropped.
 	Ignore []string
+	// UID marks every message of a bus that only publishes; empty means one of chance for each namespace.
+	UID string
 	// MaxQueued bounds the bytes that wait to be published, and as many that wait to be handled; 0 means
 	// 64 MiB. What is over it is refused, or dropped and counted.
 	MaxQueued int64
@@ -142,6 +144,9 @@ func (b *Bus) NewID() string { return b.wire.newID() }
 // Connect opens a namespace.
 func (b *Bus) Connect(namespace string, visitor bool, deliver func(*adapter.Message)) adapter.Line {
 	l := &line{bus: b, namespace: namespace, visitor: visitor, uid: b.wire.newID(), deliver: deliver, worker: b.workerOf(namespace)}
+	if b.opts.UID != "" {
+		l.uid = b.opts.UID
+	}
 	if !visitor {
 		b.subscriptions.want(l, b.wire.memberChannels(namespace)...)
 	}

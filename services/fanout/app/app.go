@@ -23,6 +23,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
 	"github.com/pona-realtime/pona/services/fanout/owner"
@@ -50,6 +51,7 @@ type App struct {
 
 	redis    *service.Redis // nil without Redis
 	rooms    *service.Rooms // nil without the Socket.IO servers
+	mirror   *service.Rooms // nil without the mirror
 	nats     *natsWatch
 	stream   atomic.Pointer[stream.Stream] // nil until it is open
 	ingest   *ingest.Server
@@ -82,6 +84,11 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, a.registry); err != nil {
 			return nil, err
 		}
+		if s.Mirror {
+			if a.mirror, err = a.redis.JoinMirror(s.RoomSettings); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := a.secure(); err != nil {
 		if a.redis != nil {
@@ -90,8 +97,10 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	if err := a.listen(); err != nil {
-		if a.rooms != nil {
-			_ = a.rooms.Close()
+		for _, rooms := range []*service.Rooms{a.rooms, a.mirror} {
+			if rooms != nil {
+				_ = rooms.Close()
+			}
 		}
 		if a.redis != nil {
 			_ = a.redis.Client.Close() // it has not been used
@@ -105,8 +114,13 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 // build makes the parts, the last in the way of an event first.
 func (a *App) build() {
 	s := a.settings
+	var mirror func(uint64, *playerv1.Event)
+	if a.mirror != nil {
+		mirror = rooms.NewMirror(a.mirror.Node, a.log).Event
+	}
 	a.owner = owner.New(s.Partitions, owner.Options{
-		ID: s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL,
+		Mirror: mirror,
+		ID:     s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL,
 		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas, Metrics: a.registry,
 	}, a.log)
 	a.route = route.NewServer(a.owner, int(s.RouteQueue), a.registry, a.log)

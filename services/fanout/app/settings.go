@@ -43,6 +43,7 @@ type Settings struct {
 
 	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
 	service.RoomSettings
+	Mirror bool `group:"Rooms" help:"Send what listeners of guilds are sent to those on Node servers too, through the adapter. For a migration only."`
 
 	Grace time.Duration `default:"10s" group:"Stopping" help:"Time each step of stopping may take."`
 

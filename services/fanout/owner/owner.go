@@ -27,6 +27,7 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/player"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/route"
 	"github.com/pona-realtime/pona/services/fanout/stream"
 )
@@ -40,6 +41,9 @@ type Options struct {
 	MaxReplayBytes     int           // 0 means 16 MiB: an edge that missed more of a guild gets a snapshot instead
 	Replicas           int           // of the two buckets; 0 means 1
 
+	// Mirror is told of each event and position that is delivered, in order within a guild; nil means
+	// nobody is. It must not wait. After a takeover it may hear those of the last seconds again.
+	Mirror  func(guildID uint64, ev *playerv1.Event)
 	Metrics prometheus.Registerer // nil means none
 }
 

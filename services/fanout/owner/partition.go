@@ -33,6 +33,7 @@ type partition struct {
 	checkpoints *checkpoints
 	ages        *ages
 	maxReplay   int
+	mirror      func(guildID uint64, ev *playerv1.Event) // nil for none
 	log         *slog.Logger
 	flushing    sync.Mutex     // one checkpoint at a time; taken before mu
 	replays     sync.WaitGroup // see replay.go
@@ -144,6 +145,9 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 	}
 	g.advance(d)
 	p.dirty[g.id] = g
+	if stored := time.Unix(0, d.GetStoredAtNs()); p.mirror != nil && time.Since(stored) < mirrorAge {
+		p.mirror(g.id, ev)
+	}
 	for _, e := range g.edges {
 		e.Event(d)
 	}
@@ -151,6 +155,10 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 		g.replay.follow(d)
 	}
 }
+
+// mirrorAge is how old a stored event may be that is still mirrored: a new owner folds again what lies after
+// the last checkpoint, and most of that was mirrored by the one before.
+const mirrorAge = 5 * time.Second
 
 // trailLength is how many events back a guild's trail goes: more than happen at once.
 const trailLength = 32
@@ -210,6 +218,9 @@ func (p *partition) pass(g *guild, d *edgev1.Delivery) {
 	if err != nil {
 		p.log.Warn("a position that nobody can use is left out", "guild", g.id, "error", err)
 		return
+	}
+	if p.mirror != nil {
+		p.mirror(g.id, ev)
 	}
 	d.PreviousSequence = g.sequence
 	for _, e := range g.edges {
