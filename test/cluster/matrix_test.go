@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -328,5 +329,48 @@ func (s *stage) disconnects(t *testing.T, origin server) {
 	}
 	for _, by := range names {
 		s.in(t, by, "everybody", names)
+	}
+}
+
+// TestAStoppedServer stops one of five servers as a hanging machine would: requests end at their timeout with
+// what the others said, and when it wakes up all is well.
+func TestAStoppedServer(t *testing.T) {
+	for _, mode := range []string{"classic", "sharded"} {
+		t.Run(mode, func(t *testing.T) {
+			s := setStage(t, mode)
+			third := startGo(t, s.redis, mode, 3*time.Second)
+			all := func(name string) {
+				t.Helper()
+				eventually(t, func() error {
+					a := s.servers[name].do(t, command{Op: "serverSideEmitWithAck", Args: []any{"hello"}})
+					if list, _ := a.Result.([]any); a.Error != "" || len(list) != 4 {
+						return fmt.Errorf("%s: %v", name, a)
+					}
+					return nil
+				})
+			}
+			if err := third.bus.Synced(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			all("go1")
+			stopped := s.servers["node2"].(*nodeServer)
+			if err := stopped.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			a := s.servers["go1"].do(t, command{Op: "serverSideEmitWithAck", Args: []any{"hello"}})
+			if list, _ := a.Result.([]any); len(list) != 3 || !strings.Contains(a.Error, "3 of 4 other nodes answered") || time.Since(began) < 2*time.Second {
+				t.Errorf("after %s: %v, %s", time.Since(began), a.Result, a.Error)
+			}
+			a = s.servers["go1"].do(t, command{Op: "fetchSockets"})
+			if list, _ := a.Result.([]any); len(list) != 3 || !isTimeout(a) {
+				t.Errorf("sockets %v, %s", a.Result, a.Error)
+			}
+			if err := stopped.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			all("go1")
+			all("node2")
+		})
 	}
 }

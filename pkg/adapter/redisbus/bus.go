@@ -196,6 +196,17 @@ func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
 	return int(total.Load()), err
 }
 
+// publishBy is who publishes. In a Redis Cluster every node passes classic messages on: this process uses
+// always the same one, so that they stay in order whatever their channels. Sharded ones have their places,
+// and an order within each.
+func (b *Bus) publishBy(ctx context.Context) (redis.UniversalClient, error) {
+	cluster, ok := b.client.(*redis.ClusterClient)
+	if !ok || b.wire.sharded() {
+		return b.client, nil
+	}
+	return cluster.MasterForKey(ctx, b.id)
+}
+
 // unreachable makes an error of Redis one of the adapter's.
 func unreachable(err error) error {
 	if err == nil || errors.Is(err, adapter.ErrUnreachable) {

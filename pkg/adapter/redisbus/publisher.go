@@ -81,17 +81,23 @@ func (p *publisher) run(ctx context.Context) {
 }
 
 func (p *publisher) send(ctx context.Context, batch []letter) {
-	commands, err := p.bus.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for _, l := range batch {
-			p.bus.wire.publish(ctx, pipe, l.channel, l.payload)
-			p.bytes.Add(-int64(len(l.payload)))
-		}
-		return nil
-	})
-	failed := uint64(0)
+	var commands []redis.Cmder
+	by, err := p.bus.publishBy(ctx)
+	for _, l := range batch {
+		p.bytes.Add(-int64(len(l.payload)))
+	}
+	if err == nil {
+		commands, err = by.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for _, l := range batch {
+				p.bus.wire.publish(ctx, pipe, l.channel, l.payload)
+			}
+			return nil
+		})
+	}
+	failed := uint64(len(batch))
 	for _, c := range commands {
-		if c.Err() != nil {
-			failed++
+		if c.Err() == nil {
+			failed--
 		}
 	}
 	p.bus.counters.published.Add(uint64(len(batch)) - failed)

@@ -15,8 +15,9 @@ import (
 
 // Server is one redis-server process. It ends with its test.
 type Server struct {
-	Port int
-	args []string
+	Port   int
+	args   []string
+	config string // of a Sentinel
 
 	t   testing.TB
 	cmd *exec.Cmd
@@ -32,6 +33,15 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
+// StartSentinel runs a Sentinel with a configuration file, which it writes to.
+func StartSentinel(t testing.TB, config string) *Server {
+	t.Helper()
+	s := &Server{t: t, Port: freePort(t), config: config}
+	s.Restart()
+	t.Cleanup(s.Kill)
+	return s
+}
+
 // Addr is host and port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
@@ -39,6 +49,9 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 func (s *Server) Restart() {
 	s.t.Helper()
 	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}, s.args...)
+	if s.config != "" {
+		args = []string{s.config, "--sentinel", "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1"}
+	}
 	s.cmd = exec.Command("redis-server", args...)
 	output, err := s.cmd.StdoutPipe()
 	if err == nil {
