@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -104,6 +105,26 @@ func TestAllowRequest(t *testing.T) {
 	s.expectRefusedWebSocket(t, fresh, nil, `say "please"`)
 	if n := s.engine.Len(); n != 0 {
 		t.Errorf("%d sessions", n)
+	}
+}
+
+// TestAllowRequestIsOfHandshakesOnly: a session's further requests are not asked about, its upgrade neither.
+func TestAllowRequestIsOfHandshakesOnly(t *testing.T) {
+	var asked atomic.Int32
+	s := serve(t, Options{AllowRequest: func(*http.Request) error {
+		if asked.Add(1) > 1 {
+			return errors.New("only the first")
+		}
+		return nil
+	}})
+	query := s.open(t)
+	s.expect(t, "POST", query, "4a", reply{200, "ok"})
+	s.expect(t, "GET", query, "", reply{200, "4a"})
+	s.expect(t, "GET", query+"x", "", reply{400, unknownSession})
+	conn := s.mustDial(t, upgradeQuery(query))
+	write(t, conn, "2probe")
+	if got := next(t, conn); got != "3probe" || asked.Load() != 1 {
+		t.Errorf("got %q, asked %d times", got, asked.Load())
 	}
 }
 

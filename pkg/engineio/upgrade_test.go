@@ -32,6 +32,11 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("echo over the WebSocket: %q", got)
 	}
 	s.expect(t, "GET", query, "", reply{400, badRequest})
+	s.expect(t, "POST", query, "4late", reply{400, badRequest})
+	write(t, conn, "4unharmed")
+	if got := next(t, conn); got != "4unharmed" {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestUpgradeWithoutProbe(t *testing.T) {
