@@ -246,6 +246,25 @@ func TestNoRecovery(t *testing.T) {
 	})
 }
 
+// A client may stay away for 2 minutes, unless the options say otherwise.
+func TestTwoMinutesAway(t *testing.T) {
+	for away, comesBack := range map[time.Duration]bool{2*time.Minute - 20*time.Second: true, 2 * time.Minute: false} {
+		s, address, sockets, gone := recoverable(t, MemoryRecoveryOptions{})
+		c := dial(t, address)
+		_, a := c.join("")
+		await(t, sockets)
+		c.loseFor(gone)
+		memory := s.opts.Recovery.(*MemoryRecovery)
+		memory.mu.Lock()
+		session := memory.order.Front().Value.(*memorySession)
+		session.at = session.at.Add(-away)
+		memory.mu.Unlock()
+		if _, b, _ := returns(t, address, a.PID, ""); (b == a) != comesBack || await(t, sockets).Recovered() != comesBack {
+			t.Errorf("after %v away: came back as %+v, was %+v", away, b, a)
+		}
+	}
+}
+
 func TestMiddlewareRunsAgainOnReturn(t *testing.T) {
 	refuse := make(chan error, 8)
 	gone := make(chan string, 8)

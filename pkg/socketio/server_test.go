@@ -228,7 +228,12 @@ func TestDisconnect(t *testing.T) {
 			}
 			steps = append(steps, "disconnecting "+reason)
 		})
-		s.OnDisconnect(func(reason string) { steps = append(steps, "disconnect "+reason) })
+		s.OnDisconnect(func(reason string) {
+			if len(s.Rooms()) != 0 {
+				t.Errorf("disconnect sees the rooms %q", s.Rooms())
+			}
+			steps = append(steps, "disconnect "+reason)
+		})
 		s.Disconnect(closeTransport)
 		s.Disconnect(closeTransport)
 		if got := strings.Join(steps, ", "); got != "disconnecting server namespace disconnect, disconnect server namespace disconnect" {
