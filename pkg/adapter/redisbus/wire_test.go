@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -211,4 +212,70 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestWhatIsNotForUsIsDropped replays the traces to those who sent them, and to another namespace.
+func TestWhatIsNotForUsIsDropped(t *testing.T) {
+	for name, w := range traces {
+		worker := &worker{bus: &Bus{wire: w}}
+		delivered := func(namespace, uid, channel string, payload []byte) (m *adapter.Message) {
+			l := &line{namespace: namespace, uid: uid, deliver: func(d *adapter.Message) { m = d }}
+			worker.handle(parcel{l, channel, string(payload)})
+			return m
+		}
+		own, foreign := 0, 0
+		for _, r := range recordings(t, name) {
+			namespace := strings.Split(r.channel, "#")[1]
+			m := delivered(namespace, "receiver", r.channel, r.payload)
+			if m == nil || m.From == "" {
+				continue // who answered is not said
+			}
+			own++
+			if delivered(namespace, m.From, r.channel, r.payload) != nil {
+				t.Errorf("%s, %s: its sender got %q back", name, r.section, r.payload)
+			}
+			if !w.sharded() && m.Kind != adapter.Broadcast {
+				continue // says its namespace by its channel only
+			}
+			foreign++
+			elsewhere := strings.Replace(r.channel, "#"+namespace+"#", "#/elsewhere#", 1)
+			if delivered("/elsewhere", "receiver", elsewhere, r.payload) != nil {
+				t.Errorf("%s, %s: %q was delivered in another namespace", name, r.section, r.payload)
+			}
+		}
+		if malformed := worker.bus.counters.malformed.Load(); own < 15 || foreign < 8 || malformed != 0 {
+			t.Errorf("%s: tried %d and %d, %d malformed", name, own, foreign, malformed)
+		}
+	}
+}
+
+// TestRoomOnTheBareChannel: a sender that does not know of rooms' channels publishes to the namespace's.
+func TestRoomOnTheBareChannel(t *testing.T) {
+	for name, w := range traces {
+		sender, receiver := &line{namespace: "/", uid: "sender"}, &line{namespace: "/", uid: "receiver"}
+		want := adapter.Message{Kind: adapter.Broadcast, From: "sender", Target: adapter.Target{Rooms: []string{"r"}, Except: []string{}},
+			Value: adapter.Value{JSON: json.RawMessage(`["ev",1]`)}}
+		_, payload, err := w.encode(sender, &want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := w.decode(receiver, "pona:socket.io#/#", payload)
+		if err != nil || !reflect.DeepEqual(*m, want) {
+			t.Errorf("%s: %+v, %v, want %+v", name, m, err, want)
+		}
+	}
+}
+
+// TestIDs have the reference's form, of uids and requests alike.
+func TestIDs(t *testing.T) {
+	for name, form := range map[string]string{"classic": `^[A-Za-z0-9_-]{6}$`, "specific": `^[A-Za-z0-9_-]{6}$`, "sharded": `^[0-9a-f]{16}$`, "sharded-static": `^[0-9a-f]{16}$`} {
+		seen := map[string]bool{}
+		for range 1000 {
+			id := traces[name].newID()
+			if !regexp.MustCompile(form).MatchString(id) || seen[id] {
+				t.Fatalf("%s: %q", name, id)
+			}
+			seen[id] = true
+		}
+	}
 }
