@@ -84,6 +84,22 @@ test("sockets of both nodes: found, moved, disconnected", async (t) => {
   equal((await a.ask("fetchSockets", at({ rooms: [room] }))).length, 1);
 });
 
+test("a room that is joined and left", async (t) => {
+  const [a, b] = await pair(t);
+  const room = newRoom();
+  await b.ask("join", room);
+  equal((await b.ask("rooms")).sort(), [b.id, room].sort());
+  await b.ask("leave", room);
+  equal(await b.ask("rooms"), [b.id]);
+  const came = several(b, "end", 1);
+  let late = false;
+  b.on(room, () => (late = true));
+  await a.ask("emit", at({ rooms: [room], volatile: true }), room, []);
+  await a.ask("emit", at({ volatile: true }), "end", [1]);
+  await came;
+  equal(late, false, "an event for a room that was left");
+});
+
 test("what servers tell each other", async (t) => {
   const [a, b] = await pair(t, "/custom");
   await a.ask("sse", "sse", [1, { deep: bytes }]);

@@ -115,6 +115,14 @@ test("a middleware refuses by the query, with the main namespace's message", asy
   equal(message(await once(connect(t, "/", { query: { fail: 1 } }), "connect_error")), "Auth failed (main namespace)");
 });
 
+for (const name of ["/timeout_socket", "/valid"]) {
+  test(`nothing forbids ${name}`, async (t) => {
+    const socket = connect(t, name);
+    await once(socket, "connect");
+    ok(socket.connected && socket.id.length === 20, socket.id);
+  });
+}
+
 test("the main namespace's middleware is not that of others", async (t) => {
   await once(connect(t, "/foo", { query: { fail: 1 } }), "connect");
 });
