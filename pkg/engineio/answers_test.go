@@ -26,6 +26,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"EIO=3", "GET", "EIO=3&transport=polling", reply{400, badVersion}},
 		{"unknown transport", "GET", "EIO=4&transport=abc", reply{400, unknownTransport}},
+		{"WebTransport", "GET", "EIO=4&transport=webtransport", reply{400, unknownTransport}},
 		{"unknown sid", "GET", "EIO=4&transport=polling&sid=none", reply{400, unknownSession}},
 		{"POST without sid", "POST", "EIO=4&transport=polling", reply{400, badHandshake}},
 		{"websocket without upgrade", "GET", "EIO=4&transport=websocket", reply{400, badRequest}},
@@ -34,6 +35,22 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { s.expect(t, tt.method, tt.query, "", tt.want) })
+	}
+}
+
+// TestJSONPIsNotServed: a "j" in the query, which asks the reference for a script, changes nothing.
+func TestJSONPIsNotServed(t *testing.T) {
+	s := quietSite(t)
+	query := s.open(t) + "&j=0"
+	s.expect(t, "POST", query, "d=4hello", reply{200, "ok"}) // a form is no packet
+	if reason := <-s.ended; reason != ReasonParseError {
+		t.Errorf("ended with %q", reason)
+	}
+	query = s.open(t) + "&j=0"
+	s.expect(t, "POST", query, "4hello", reply{200, "ok"})
+	res, got := s.do(t, "GET", query, "")
+	if contentType := res.Header.Get("Content-Type"); got != (reply{200, "4hello"}) || contentType != "text/plain; charset=UTF-8" {
+		t.Errorf("%v, %s", got, contentType)
 	}
 }
 
