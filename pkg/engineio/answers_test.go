@@ -28,6 +28,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown transport", "GET", "EIO=4&transport=abc", reply{400, unknownTransport}},
 		{"WebTransport", "GET", "EIO=4&transport=webtransport", reply{400, unknownTransport}},
 		{"unknown sid", "GET", "EIO=4&transport=polling&sid=none", reply{400, unknownSession}},
+		{"HEAD without sid", "HEAD", "EIO=4&transport=polling", reply{400, ""}}, // which has no body
 		{"POST without sid", "POST", "EIO=4&transport=polling", reply{400, badHandshake}},
 		{"websocket without upgrade", "GET", "EIO=4&transport=websocket", reply{400, badRequest}},
 		{"other transport than the session's", "GET", strings.Replace(polling, "polling", "websocket", 1), reply{400, badRequest}},

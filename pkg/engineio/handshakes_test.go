@@ -45,6 +45,27 @@ func TestOrderOfChecks(t *testing.T) {
 	}
 }
 
+// TestInvalidOrigin is not passed on. (net/http itself refuses such a one that comes over the wire.)
+func TestInvalidOrigin(t *testing.T) {
+	var heard *ConnectionError
+	s := serve(t, Options{
+		OnConnectionError: func(e *ConnectionError) { heard = e },
+		AllowRequest:      func(*http.Request) error { t.Error("asked"); return nil },
+	})
+	for _, origin := range []string{"https://a\x00", "https://a\nb", "https://a\x7f"} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/engine.io/?EIO=4&transport=polling", nil)
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		s.engine.ServeHTTP(w, r)
+		if w.Code != 400 || w.Body.String() != badRequest {
+			t.Errorf("%q: %d %s", origin, w.Code, w.Body)
+		}
+		if heard == nil || heard.Context["name"] != "INVALID_ORIGIN" || heard.Context["origin"] != origin || heard.Request.Header.Get("Origin") != "" {
+			t.Errorf("%q: heard %+v", origin, heard)
+		}
+	}
+}
+
 // TestConnectionErrorHook compares what the hook hears with the reference's connection_error.
 func TestConnectionErrorHook(t *testing.T) {
 	broken := errors.New("no entropy")
