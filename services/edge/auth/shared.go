@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +20,7 @@ const (
 	sharedTimeout = time.Second     // of one call to Redis, short beside a question that is put off
 	sharedPatient = 3               // calls in a row that fail, before
 	sharedPause   = 5 * time.Second // without Redis
+	maxOwed       = 10_000          // keys to be erased when Redis is back; more stay for the rest of their TTL
 )
 
 // shared is the second level of the memories, in Redis: what one edge has been told, the others know,
@@ -29,6 +33,10 @@ type shared struct {
 	log    *slog.Logger
 	failed atomic.Int64 // calls in a row
 	pause  atomic.Int64 // nanoseconds since 1970 until when Redis is left alone
+
+	mu    sync.Mutex
+	owed  map[string]uint64 // keys in Redis to be erased before anything there is believed again, numbered by
+	debts uint64            // how often something was owed
 }
 
 // away notes how a call went, and tells whether it failed; after a few that did Redis is left alone.
@@ -62,6 +70,9 @@ func recall[V, K any](ctx context.Context, s *shared, name func(K) string, key K
 	}
 	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
 	defer cancel()
+	if !s.settle(ctx) {
+		return v, false
+	}
 	in := sharedPrefix + name(key)
 	sealed, err := s.client.Get(ctx, in).Result()
 	if s.away(err) || err != nil {
@@ -87,12 +98,48 @@ func store[V, K any](ctx context.Context, s *shared, name func(K) string, key K,
 	s.away(s.client.Set(ctx, in, s.sealer.Seal(string(content), in), ttl).Err())
 }
 
-// erase drops a verdict. While Redis is away it stays, and is believed by others for what is left of its TTL.
+// erase drops a verdict: now, or once Redis is back.
 func erase[K any](ctx context.Context, s *shared, name func(K) string, key K) {
-	if s == nil || s.paused() {
+	if s == nil {
+		return
+	}
+	s.owe(sharedPrefix + name(key))
+	if s.paused() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
 	defer cancel()
-	s.away(s.client.Del(ctx, sharedPrefix+name(key)).Err())
+	s.settle(ctx)
+}
+
+func (s *shared) owe(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed == nil {
+		s.owed = make(map[string]uint64)
+	}
+	if s.debts++; len(s.owed) < maxOwed {
+		s.owed[key] = s.debts
+	}
+}
+
+// settle erases what is owed, and tells whether it could.
+func (s *shared) settle(ctx context.Context) bool {
+	s.mu.Lock()
+	owed := maps.Clone(s.owed)
+	s.mu.Unlock()
+	if len(owed) == 0 {
+		return true
+	}
+	if s.away(s.client.Del(ctx, slices.Collect(maps.Keys(owed))...).Err()) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, debt := range owed {
+		if s.owed[key] == debt { // not owed anew meanwhile
+			delete(s.owed, key)
+		}
+	}
+	return true
 }

@@ -1,7 +1,11 @@
 package auth
 
 import (
+	"context"
+	"errors"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,4 +118,66 @@ func TestRedisIsNotWaitedFor(t *testing.T) {
 	if took := time.Since(began); took > 4*sharedTimeout {
 		t.Errorf("20 questions took %s", took)
 	}
+}
+
+// cable is a connection that can be cut.
+type cable struct {
+	net.Conn
+	cut *atomic.Bool
+}
+
+var errCut = errors.New("the cable is cut")
+
+func (c cable) Write(p []byte) (int, error) {
+	if c.cut.Load() {
+		return 0, errCut
+	}
+	return c.Conn.Write(p)
+}
+
+// TestWhatIsForgottenWhileRedisIsAwayIsErasedLater has a user removed while an edge cannot reach Redis.
+func TestWhatIsForgottenWhileRedisIsAwayIsErasedLater(t *testing.T) {
+	f, client := edgetest.StartDiscord(t), startRedis(t)
+	var cut atomic.Bool
+	options := *client.Options()
+	options.MaxRetries = -1
+	options.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if cut.Load() {
+			return nil, errCut
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return cable{conn, &cut}, err
+	}
+	behind := redis.NewClient(&options)
+	t.Cleanup(func() { _ = behind.Close() })
+	g := newDiscord(t, f, sharing(behind, "k"))
+	authorize := func(g *Gate, key string, want error) {
+		t.Helper()
+		if _, err := g.Authorize(t.Context(), 1000, bearer(key)); err != want { //nolint:errorlint // the very one
+			t.Errorf("%s: %v, want %v", key, err, want)
+		}
+	}
+	stored := func(want int64) {
+		t.Helper()
+		key := sharedPrefix + g.hasher.memberName(membership{1000, 1})
+		if n, err := client.Exists(t.Context(), key).Result(); err != nil || n != want {
+			t.Errorf("%d answers in Redis, %v, want %d", n, err, want)
+		}
+	}
+	authorize(g, "user1", nil)
+	stored(1)
+
+	cut.Store(true)
+	f.Remove(1000, 1)
+	for range sharedPatient + 1 { // the last one while Redis is left alone
+		g.Forget(t.Context(), 1, 1000)
+	}
+	authorize(g, "user1", ErrNotMember)
+	stored(1)
+
+	cut.Store(false)
+	g.members.shared.pause.Store(1) // which is over
+	authorize(g, "user2", nil)
+	stored(0)
+	authorize(newDiscord(t, f, sharing(client, "k")), "user1", ErrNotMember)
 }
