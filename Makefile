@@ -67,6 +67,7 @@ bench: $(node_packages) build ## measure library and pair beside Node's socket.i
 bench-auth: ## measure what authorization costs: calls, time, memory, namespaces
 	go test -run '^$$' -bench 'BadTokens|Memory' -benchtime 1x ./services/edge/auth
 	go test -run '^$$' -bench 'Join$$' -benchtime 20x ./services/edge/auth
+	go test -run '^$$' -bench Reconnect -benchtime 1x ./services/edge/app
 	go test -run '^$$' -bench Namespace -benchtime 20000x -count 3 ./services/edge/gateway
 
 .PHONY: build

@@ -70,7 +70,7 @@ func await(t testing.TB, c <-chan struct{}) {
 }
 
 // withFanout starts a fanout that plays itself, and adds it to the settings.
-func withFanout(t *testing.T, s *Settings) (*edgetest.Fanout, *edgetest.Player) {
+func withFanout(t testing.TB, s *Settings) (*edgetest.Fanout, *edgetest.Player) {
 	t.Helper()
 	f := edgetest.StartFanout(t)
 	s.Fanouts = []string{f.Addr()}

@@ -14,7 +14,7 @@ import (
 )
 
 // withDiscord has the settings ask a Discord of the test's.
-func withDiscord(t *testing.T, s *Settings) *edgetest.Discord {
+func withDiscord(t testing.TB, s *Settings) *edgetest.Discord {
 	t.Helper()
 	d := edgetest.StartDiscord(t)
 	s.Auth, s.DiscordURL, s.DiscordBotToken = "discord", d.Base(), edgetest.DiscordBotToken

@@ -58,10 +58,25 @@ func (c *Client) SID() string { return c.sid }
 func (c *Client) Closed() <-chan struct{} { return c.closed }
 
 // options of a dial.
-type options struct{ header http.Header }
+type options struct {
+	header http.Header
+	unread int // packets
+}
+
+func optionsOf(with []func(*options)) options {
+	o := options{header: http.Header{}, unread: 4096}
+	for _, set := range with {
+		set(&o)
+	}
+	return o
+}
 
 // With sends HTTP header fields with the handshake.
 func With(header http.Header) func(*options) { return func(o *options) { o.header = header } }
+
+// Expecting says that no more packets come than that before they are waited for, which saves memory where
+// there are many clients.
+func Expecting(packets int) func(*options) { return func(o *options) { o.unread = packets } }
 
 // Connect asks for a namespace, with a payload or "" for none.
 func (c *Client) Connect(namespace, payload string) {
@@ -198,9 +213,9 @@ func Decode(t testing.TB, argument json.RawMessage) string {
 	return string(raw)
 }
 
-func newClient(t testing.TB) *Client {
+func newClient(t testing.TB, o options) *Client {
 	return &Client{
-		t: t, packets: make(chan Packet, 4096), closed: make(chan struct{}),
+		t: t, packets: make(chan Packet, o.unread), closed: make(chan struct{}),
 		pids: make(map[string]string), offsets: make(map[string]string),
 	}
 }

@@ -15,15 +15,12 @@ import (
 // in turn, as by a balancer without sticky sessions.
 func DialPolling(t testing.TB, addresses []string, with ...func(*options)) *Client {
 	t.Helper()
-	o := options{header: http.Header{}}
-	for _, set := range with {
-		set(&o)
-	}
+	o := optionsOf(with)
 	ctx, stop := context.WithCancel(context.Background())
 	transport := &http.Transport{}
 	client := &http.Client{Transport: transport}
 	var turn atomic.Int64
-	c := newClient(t)
+	c := newClient(t, o)
 	request := func(method, body string) (string, error) {
 		address := addresses[int(turn.Add(1))%len(addresses)]
 		target := "http://" + address + "/socket.io/?EIO=4&transport=polling"

@@ -1,7 +1,6 @@
 package edgetest
 
 import (
-	"net/http"
 	"sync"
 	"testing"
 
@@ -11,10 +10,7 @@ import (
 // DialWebSocket opens a session over WebSocket at host:port; it ends with the test.
 func DialWebSocket(t testing.TB, address string, with ...func(*options)) *Client {
 	t.Helper()
-	o := options{header: http.Header{}}
-	for _, set := range with {
-		set(&o)
-	}
+	o := optionsOf(with)
 	conn, response, err := websocket.DefaultDialer.Dial("ws://"+address+"/socket.io/?EIO=4&transport=websocket", o.header)
 	if err != nil {
 		t.Fatalf("%v, %v", err, response)
@@ -25,7 +21,7 @@ func DialWebSocket(t testing.TB, address string, with ...func(*options)) *Client
 		defer writing.Unlock()
 		return conn.WriteMessage(websocket.TextMessage, []byte(packet))
 	}
-	c := newClient(t)
+	c := newClient(t, o)
 	c.write = func(message string) error { return write("4" + message) }
 	_, open, err := conn.ReadMessage()
 	if err == nil {
