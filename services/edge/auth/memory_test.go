@@ -118,26 +118,27 @@ func TestAYesCountsOnWhileNobodyCanBeAsked(t *testing.T) {
 }
 
 func TestBadTokensDriveOutNoUser(t *testing.T) {
-	m := newMemory[int, User](CacheOptions{}.withDefaults(), nil, nil)
+	const entries, users, bad = 50, 50, 500
+	m := newMemory[int, User](CacheOptions{Entries: entries}.withDefaults(), nil, nil)
 	defer m.close()
 	yes, _ := says(User{ID: 1}, nil)
 	no, _ := says(User{}, ErrUnauthorized)
-	for key := range 500 {
+	for key := range users {
 		_, _ = m.get(t.Context(), key, yes)
 	}
-	for key := range 10_000 {
-		_, _ = m.get(t.Context(), 1000+key, no)
+	for key := range bad {
+		_, _ = m.get(t.Context(), users+key, no)
 	}
 	again, asked := says(User{ID: 1}, nil)
-	for key := range 500 {
+	for key := range users {
 		_, _ = m.get(t.Context(), key, again)
 	}
 	if *asked > 0 {
-		t.Errorf("%d of 500 users were forgotten for 10 000 bad tokens", *asked)
+		t.Errorf("%d of %d users were forgotten for %d bad tokens", *asked, users, bad)
 	}
 	m.refused.CleanUp()
-	if n := m.refused.EstimatedSize(); n > 1000 {
-		t.Errorf("%d refusals remembered, more than 1000", n)
+	if n := m.refused.EstimatedSize(); n > entries {
+		t.Errorf("%d refusals remembered, more than %d", n, entries)
 	}
 }
 

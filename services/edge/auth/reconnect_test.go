@@ -30,8 +30,9 @@ func reconnect(t testing.TB, g *Gate, sockets, users, guilds int) {
 // patient lets a machine that is busy with other tests take its time.
 func patient(s *setup) { s.discord.Timeout = time.Minute }
 
+// TestReconnectingUsersCostOneQuestionEach is also there with real sockets: package app's BenchmarkReconnect.
 func TestReconnectingUsersCostOneQuestionEach(t *testing.T) {
-	const sockets, users, guilds = 10_000, 500, 100
+	const sockets, users, guilds = 2000, 100, 20
 	f := edgetest.StartDiscord(t)
 	f.Limit(5, 10*time.Millisecond) // of each guild and each token
 	g := newDiscord(t, f, patient)
