@@ -144,6 +144,34 @@ func TestPacketsDoNotReplaceThePong(t *testing.T) {
 	})
 }
 
+// stuckWriter is the answer to a client that does not read.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	until <-chan struct{}
+}
+
+func (w stuckWriter) Write(p []byte) (int, error) {
+	<-w.until
+	return w.ResponseRecorder.Write(p)
+}
+
+// TestHandshakeThatIsNeverRead: the clock runs before the handshake leaves.
+func TestHandshakeThatIsNeverRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended, until := make(chan Reason, 1), make(chan struct{})
+		engine := NewServer(Options{}, func(s *Session) Receiver { return echo{s, ended} })
+		go engine.ServeHTTP(stuckWriter{httptest.NewRecorder(), until}, httptest.NewRequestWithContext(t.Context(), "GET", "/engine.io/?EIO=4&transport=polling", nil))
+		<-time.After(45*time.Second - 1)
+		expectReason(t, ended, "")
+		<-time.After(2 * tick)
+		expectReason(t, ended, ReasonPingTimeout)
+		close(until)
+		if err := engine.Close(t.Context()); err != nil || engine.Len() != 0 {
+			t.Errorf("%v, %d sessions are left", err, engine.Len())
+		}
+	})
+}
+
 // TestOverdueRequest comes after the deadline and before the wheel: it must not find the session.
 func TestOverdueRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
