@@ -141,6 +141,32 @@ func TestSubscribedChannels(t *testing.T) {
 	}
 }
 
+// TestChannelOfABroadcast: a room's own is only for a broadcast to that room alone; the sharded wire has none for
+// questions, and none for what looks like a socket's id.
+func TestChannelOfABroadcast(t *testing.T) {
+	const all, one, id = "pona:socket.io#/#", "pona:socket.io#/#r#", "9g7LAFz_q7mds8nMAAAA"
+	l := &line{namespace: "/", uid: "sender"}
+	for _, test := range []struct {
+		name    string
+		rooms   []string
+		request string
+		want    map[string]string
+	}{
+		{"a room", []string{"r"}, "", map[string]string{"classic": one, "specific": one, "sharded": one, "sharded-static": all}},
+		{"a room, asked", []string{"r"}, "id", map[string]string{"sharded": all, "sharded-static": all, "classic": "pona:socket.io-request#/#", "specific": "pona:socket.io-request#/#"}},
+		{"two rooms", []string{"r", "s"}, "", map[string]string{"classic": all, "specific": all, "sharded": all, "sharded-static": all}},
+		{"no room", nil, "", map[string]string{"classic": all, "specific": all, "sharded": all, "sharded-static": all}},
+		{"a socket", []string{id}, "", map[string]string{"classic": all + id + "#", "specific": all + id + "#", "sharded": all, "sharded-static": all}},
+	} {
+		for name, want := range test.want {
+			m := &adapter.Message{Kind: adapter.Broadcast, RequestID: test.request, Target: adapter.Target{Rooms: test.rooms}, Value: adapter.Value{JSON: []byte(`["ev"]`)}}
+			if got, _, err := traces[name].encode(l, m); err != nil || got != want {
+				t.Errorf("%s, %s: to %s, %v, want %s", name, test.name, got, err, want)
+			}
+		}
+	}
+}
+
 // TestOldRequests are what versions before ours send.
 func TestOldRequests(t *testing.T) {
 	w := traces["classic"]
