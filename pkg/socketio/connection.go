@@ -193,8 +193,7 @@ func (c *connection) takeAll() []*Socket {
 // disconnectAll says goodbye in each namespace and closes the connection.
 func (c *connection) disconnectAll() {
 	for _, s := range c.takeAll() {
-		s.send(c.format.plain(typeDisconnect, s.nsp.name, nil), false)
-		s.end(reasonServerDisconnect)
+		s.dismiss()
 	}
 	c.session.Close()
 }

@@ -1,5 +1,7 @@
 package socketio
 
+import "github.com/pona-realtime/pona/pkg/engineio"
+
 // OnDisconnecting adds a listener that still sees the socket's rooms. On a socket that has ended it is
 // called at once.
 func (s *Socket) OnDisconnecting(f func(reason string)) {
@@ -34,12 +36,19 @@ func (s *Socket) Disconnect(closeTransport bool) {
 		return
 	}
 	s.conn.expel(s)
-	s.send(s.conn.format.plain(typeDisconnect, s.nsp.name, nil), false)
-	s.end(reasonServerDisconnect)
+	s.dismiss()
+}
+
+// dismiss ends the socket with a DISCONNECT.
+func (s *Socket) dismiss() {
+	s.endWith(reasonServerDisconnect, s.conn.format.plain(typeDisconnect, s.nsp.name, nil))
 }
 
 // end takes the socket out and runs its last listeners, once.
-func (s *Socket) end(reason string) {
+func (s *Socket) end(reason string) { s.endWith(reason, nil) }
+
+// endWith is end with a last frame, after which the client hears nothing of this socket; nil is none.
+func (s *Socket) endWith(reason string, last *engineio.Frame) {
 	s.mu.Lock()
 	first, joined := !s.ended, s.joined
 	if first {
@@ -58,6 +67,7 @@ func (s *Socket) end(reason string) {
 	}
 	s.disconnected()
 	rooms := s.nsp.remove(s)
+	s.write(last, false)
 	if joined {
 		server.counters.countEnd(reason)
 	}

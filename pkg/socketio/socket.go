@@ -136,8 +136,10 @@ func (s *Socket) deliver(packets []*Packet) {
 	s.send(r.frame(s), false)
 }
 
-// send writes a frame unless the socket has ended.
+// send writes a frame unless the socket has ended: nothing follows its DISCONNECT.
 func (s *Socket) send(f *engineio.Frame, volatile bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.alive() {
 		s.write(f, volatile)
 	}
