@@ -161,3 +161,22 @@ func TestTheBotSaysWhoIsAMember(t *testing.T) {
 		t.Error("no handshake")
 	}
 }
+
+// TestWhoWasRemovedMeanwhileDoesNotComeBack has a member return with its ticket, and no member any more.
+func TestWhoWasRemovedMeanwhileDoesNotComeBack(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	d := withDiscord(t, &s)
+	s.AuthCache = false
+	a := started(t, s)
+	lost := joined(t, a, guild1000, bearer("user1"))
+	back := edgetest.DialWebSocket(t, a.Addr())
+	back.ConnectAgain(lost, guild1000, bearer("user1"))
+	if back.Joined(guild1000); !back.Recovered() {
+		t.Fatal("the ticket is not worth anything")
+	}
+	d.Remove(1000, 1)
+	again := edgetest.DialWebSocket(t, a.Addr())
+	again.ConnectAgain(back, guild1000, bearer("user1"))
+	again.Want(edgetest.ConnectError, guild1000, `{"message":"not a member of this guild"}`)
+}
