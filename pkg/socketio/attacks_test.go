@@ -21,6 +21,7 @@ type siege struct {
 	errors     notes // what OnError heard
 	goroutines int
 	heap       uint64
+	watch      *watch
 }
 
 func besiege(t *testing.T, opts Options, setup func(*Server)) *siege {
@@ -35,6 +36,7 @@ func besiege(t *testing.T, opts Options, setup func(*Server)) *siege {
 	enter(t, s.address, "").Close() // what a first connection leaves in pools
 	s.until("the first connection is gone", func() bool { return s.server.Len() == 1 })
 	s.goroutines, s.heap = runtime.NumGoroutine(), heapInUse()
+	s.watch = keepWatch(t, s.address)
 	return s
 }
 
@@ -65,6 +67,8 @@ func (s *siege) until(what string, true func() bool) {
 // lifted ends the siege: nothing of it is left.
 func (s *siege) lifted() {
 	s.t.Helper()
+	median, p99, n := s.watch.end()
+	s.t.Logf("another client's %d questions meanwhile: median %v, 99th percentile %v", n, median, p99)
 	s.served()
 	s.until("the attackers are gone", func() bool { return s.server.Len() == 1 })
 	s.until("no goroutine is left", func() bool { return runtime.NumGoroutine() <= s.goroutines+2 })
