@@ -16,6 +16,7 @@ const (
 
 // conn is a connection for subscriptions to one node of Redis.
 type conn struct {
+	node        *redis.Client
 	address     string
 	pubsub      *redis.PubSub
 	unconfirmed int // subscriptions sent and not answered; guarded by subscriptions.mu
@@ -40,7 +41,7 @@ func (s *subscriptions) connect(ctx context.Context, node *redis.Client) (*conn,
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	on = &conn{address: address, pubsub: node.Subscribe(ctx)}
+	on = &conn{node: node, address: address, pubsub: node.Subscribe(ctx)}
 	if err := on.pubsub.Ping(ctx); err != nil { // dials
 		_ = on.pubsub.Close()
 		return nil, err

@@ -137,12 +137,17 @@ func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*
 		}
 		return groups, nil
 	}
-	for i, name := range names {
-		key := name
-		if !s.bus.wire.sharded() {
-			key = s.bus.id
+	if !s.bus.wire.sharded() && len(names) > 0 {
+		node, err := s.home(ctx, cluster)
+		if err != nil {
+			s.putBack(names)
+			return groups, err
 		}
-		node, err := cluster.MasterForKey(ctx, key)
+		groups[node] = names
+		return groups, nil
+	}
+	for i, name := range names {
+		node, err := cluster.MasterForKey(ctx, name)
 		if err != nil {
 			s.putBack(names[i:])
 			return groups, err
@@ -150,6 +155,15 @@ func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*
 		groups[node] = append(groups[node], name)
 	}
 	return groups, nil
+}
+
+// home is the master with which this process has its classic channels: the same one as long as it is
+// connected, for messages of different channels are in order on one connection only.
+func (s *subscriptions) home(ctx context.Context, cluster *redis.ClusterClient) (*redis.Client, error) {
+	if all := s.connections(); len(all) > 0 {
+		return all[0].node, nil
+	}
+	return cluster.MasterForKey(ctx, s.bus.id)
 }
 
 // subscribe sends as many names as the connection's window allows, and puts the rest back.

@@ -21,8 +21,9 @@ const (
 type publisher struct {
 	bus      *Bus
 	queue    chan letter
-	bytes    atomic.Int64 // in the queue
-	failedAt atomic.Int64 // nanoseconds since 1970; 0 after a success
+	bytes    atomic.Int64          // in the queue
+	failedAt atomic.Int64          // nanoseconds since 1970; 0 after a success
+	by       redis.UniversalClient // who sends, until that fails; run's own
 }
 
 type letter struct {
@@ -82,12 +83,15 @@ func (p *publisher) run(ctx context.Context) {
 
 func (p *publisher) send(ctx context.Context, batch []letter) {
 	var commands []redis.Cmder
-	by, err := p.bus.publishBy(ctx)
+	var err error
+	if p.by == nil {
+		p.by, err = p.bus.publishBy(ctx)
+	}
 	for _, l := range batch {
 		p.bytes.Add(-int64(len(l.payload)))
 	}
 	if err == nil {
-		commands, err = by.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		commands, err = p.by.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for _, l := range batch {
 				p.bus.wire.publish(ctx, pipe, l.channel, l.payload)
 			}
@@ -106,5 +110,6 @@ func (p *publisher) send(ctx context.Context, batch []letter) {
 		p.failedAt.Store(0)
 	} else {
 		p.failedAt.Store(time.Now().UnixNano())
+		p.by = nil
 	}
 }

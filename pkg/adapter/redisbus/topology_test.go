@@ -89,14 +89,17 @@ func TestRedisCluster(t *testing.T) {
 	}
 	first := connect()
 	defer first.Close()
-	waitFor(t, func() bool {
-		return first.ForEachMaster(t.Context(), func(ctx context.Context, c *redis.Client) error {
-			info, err := c.ClusterInfo(ctx).Result()
-			if err == nil && !strings.Contains(info, "cluster_state:ok") {
-				err = fmt.Errorf("%s", info)
+	waitFor(t, func() bool { // for each node to know all
+		for _, address := range addresses {
+			node := redis.NewClient(&redis.Options{Addr: address})
+			shards, err := node.ClusterShards(t.Context()).Result()
+			info, err2 := node.ClusterInfo(t.Context()).Result()
+			_ = node.Close()
+			if err != nil || err2 != nil || len(shards) != len(addresses) || !strings.Contains(info, "cluster_state:ok") {
+				return false
 			}
-			return err
-		}) == nil
+		}
+		return true
 	})
 	for _, mode := range []Mode{Classic, ShardedStatic} { // with channels for rooms, each has an order of its own
 		t.Run(string(mode), func(t *testing.T) {
