@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
+	roomsv1 "github.com/pona-realtime/pona/proto/pona/rooms/v1"
 )
 
 // minToken is the least length of a bot's token, in bytes.
@@ -73,9 +75,12 @@ func (t *botTokens) read() error {
 	return nil
 }
 
+// ofBots are the services that bots call; the others are edges' and operators'.
+var ofBots = []string{botv1.BotService_ServiceDesc.ServiceName, roomsv1.RoomsService_ServiceDesc.ServiceName}
+
 // admit says whether a call of a bot shows a token that is known.
 func (t *botTokens) admit(ctx context.Context, method string) error {
-	if !strings.HasPrefix(method, "/"+botv1.BotService_ServiceDesc.ServiceName+"/") {
+	if service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/"); !slices.Contains(ofBots, service) {
 		return nil
 	}
 	values := metadata.ValueFromIncomingContext(ctx, "authorization")

@@ -3,11 +3,14 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/pona-realtime/pona/pkg/adapter"
@@ -94,5 +97,51 @@ func TestRoomsWithoutRedis(t *testing.T) {
 	rooms := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, f.GRPCAddr()))
 	if _, err := rooms.Count(t.Context(), &roomsv1.CountRequest{GuildId: guild}); status.Code(err) != codes.Unavailable {
 		t.Error(err)
+	}
+}
+
+// TestRoomsAreForBots: where bots show tokens, who shows none asks nothing and disconnects nobody.
+func TestRoomsAreForBots(t *testing.T) {
+	const token = "the bot's own token"
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) {
+		s.BotTokens, s.Redis = file, "redis://"+redistest.Start(t).Addr()
+	})
+	rooms := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, f.GRPCAddr()))
+	calls := map[string]func(context.Context) error{
+		"Count": func(ctx context.Context) error {
+			return second(rooms.Count(ctx, &roomsv1.CountRequest{GuildId: guild}))
+		},
+		"List": func(ctx context.Context) error { return second(rooms.List(ctx, &roomsv1.ListRequest{GuildId: guild})) },
+		"Join": func(ctx context.Context) error {
+			return second(rooms.Join(ctx, &roomsv1.JoinRequest{GuildId: guild, Rooms: []string{"r"}}))
+		},
+		"Leave": func(ctx context.Context) error {
+			return second(rooms.Leave(ctx, &roomsv1.LeaveRequest{GuildId: guild, Rooms: []string{"r"}}))
+		},
+		"Disconnect": func(ctx context.Context) error {
+			return second(rooms.Disconnect(ctx, &roomsv1.DisconnectRequest{GuildId: guild, UserId: 7}))
+		},
+		"Emit": func(ctx context.Context) error {
+			return second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "ev"}))
+		},
+	}
+	if all := len(roomsv1.RoomsService_ServiceDesc.Methods); len(calls) != all {
+		t.Errorf("%d of %d calls are tried", len(calls), all)
+	}
+	for name, call := range calls {
+		for shown, want := range map[string]codes.Code{"": codes.Unauthenticated, "somebody else's token": codes.Unauthenticated, token: codes.OK} {
+			ctx, cancel := context.WithTimeout(t.Context(), fanouttest.Patience)
+			if shown != "" {
+				ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+shown)
+			}
+			if err := call(ctx); status.Code(err) != want {
+				t.Errorf("%s with %q: %v, want %s", name, shown, err, want)
+			}
+			cancel()
+		}
 	}
 }
