@@ -75,6 +75,17 @@ func (f *Frame) run() []*Frame {
 	return []*Frame{f}
 }
 
+// leaves is the number of frames that f was joined from, in the end.
+func (f *Frame) leaves() (n int) {
+	if f.parts == nil {
+		return 1
+	}
+	for _, part := range f.parts {
+		n += part.leaves()
+	}
+	return n
+}
+
 // count is the number of frames in f's run.
 func (f *Frame) count() int { return max(len(f.parts), 1) }
 

@@ -45,6 +45,12 @@ func (q *queue) push(f *Frame, opts *Options) bool {
 	return true
 }
 
+// takes says whether push would take all parts of a frame, however much the client reads meanwhile.
+func (q *queue) takes(f *Frame, opts *Options) bool {
+	n := f.leaves()
+	return len(q.entries)+n <= opts.MaxQueueFrames && (q.bytes+f.size <= opts.MaxQueueBytes || q.bytes == 0 && n == 1)
+}
+
 func (q *queue) append(e entry) {
 	q.entries = append(q.entries, e)
 	q.bytes += e.size()

@@ -56,6 +56,37 @@ func TestConflation(t *testing.T) {
 	}
 }
 
+func TestTakes(t *testing.T) {
+	opts := &Options{MaxQueueBytes: 10, MaxQueueFrames: 3}
+	frame := func(n int) *Frame { return NewFrame(Message{Data: []byte(strings.Repeat("x", n))}) }
+	for _, tt := range []struct {
+		name    string
+		waiting []*Frame
+		frame   *Frame
+		want    bool
+	}{
+		{"up to the bound", []*Frame{frame(4)}, frame(6), true},
+		{"past it", []*Frame{frame(4)}, frame(7), false},
+		{"a lone frame travels somehow", nil, frame(11), true},
+		{"a run past it", nil, JoinFrames(frame(6), frame(5)), false},
+		{"as many frames as may wait", nil, JoinFrames(frame(1), JoinFrames(frame(1), frame(1))), true},
+		{"one too many", []*Frame{frame(1)}, JoinFrames(frame(1), JoinFrames(frame(1), frame(1))), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var q queue
+			for _, f := range tt.waiting {
+				q.push(f, opts)
+			}
+			if got := q.takes(tt.frame, opts); got != tt.want {
+				t.Errorf("takes: %v", got)
+			}
+			if got := q.push(tt.frame, opts); got != tt.want {
+				t.Errorf("push: %v", got)
+			}
+		})
+	}
+}
+
 func TestQueueBounds(t *testing.T) {
 	opts := &Options{MaxQueueBytes: 10, MaxQueueFrames: 3}
 	tests := []struct {

@@ -80,6 +80,19 @@ func (s *Session) Send(f *Frame) { s.send(f, false) }
 // SendVolatile sends a frame if the transport can take it now, and drops it otherwise.
 func (s *Session) SendVolatile(f *Frame) { s.send(f, true) }
 
+// Takes says whether Send could keep all of a frame within the session's bounds though the client read
+// nothing of it. What would not fit cuts a client that does not read fast enough.
+func (s *Session) Takes(f *Frame) bool {
+	if ws := s.ws.Load(); ws != nil {
+		ws.mu.Lock()
+		defer ws.mu.Unlock()
+		return ws.queue.takes(f, &s.server.opts)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.takes(f, &s.server.opts)
+}
+
 func (s *Session) send(f *Frame, volatile bool) {
 	s.traffic.countSent(f)
 	ws := s.ws.Load()

@@ -125,6 +125,9 @@ func (n *Namespace) enter(s *Socket, pid string, rooms []string, missed func(*So
 		}
 		r := run{packets: packets}
 		if f := r.frame(s); f != nil {
+			if !s.conn.session.Takes(f) {
+				return false // it would be cut for that, come back, and be cut again
+			}
 			frames = append(frames, f)
 		}
 	}

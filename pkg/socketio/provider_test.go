@@ -100,6 +100,32 @@ func TestReplayThatFails(t *testing.T) {
 	}
 }
 
+// What does not fit into a session's queue would have the client cut, again and again.
+func TestReplayLargerThanWhatMayWait(t *testing.T) {
+	packet, err := NewPacket("missed", strings.Repeat("x", 600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name      string
+		packets   int
+		recovered bool
+	}{{"fits", 1, true}, {"is too large", 2, false}, {"is too many", 5, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &provider{persisted: make(chan []string, 8), replay: func(_ *Socket, enter func(missed ...*Packet)) {
+				enter(slices.Repeat([]*Packet{packet.WithOffset("7")}, tt.packets)...)
+			}}
+			sockets := make(chan *Socket, 8)
+			opts := Options{Recovery: p, Engine: engineio.Options{MaxQueueBytes: 1000, MaxQueueFrames: 4}}
+			_, address := listen(t, opts, func(s *Server) { s.Of("/").OnConnection(func(s *Socket) { sockets <- s }) })
+			before, a, _ := returns(t, address, "known", "6")
+			if s := await(t, sockets); s.Recovered() != tt.recovered || (a.SID == knownID) != tt.recovered || (len(before) > 0) != tt.recovered {
+				t.Errorf("recovered %v as %+v after %d packets", s.Recovered(), a, len(before))
+			}
+		})
+	}
+}
+
 func TestTickets(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		srv, address, sockets := withProvider(t, &provider{ticket: func() string { return "" }}, serveNothing)

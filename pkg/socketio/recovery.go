@@ -43,8 +43,9 @@ type Restored struct {
 	// events in order, at a moment when no live event can fall between them and what follows: enter
 	// sends them, then the answer to CONNECT, and puts the socket into its namespace and rooms, all
 	// of it before any broadcast that starts later. enter does not block. If Replay returns without
-	// calling it, because events are no longer kept, the client joins anew, through the middleware
-	// again, as another socket.
+	// calling it, because events are no longer kept, or when they are more than may wait for one
+	// session (engineio.Options.MaxQueueBytes, MaxQueueFrames), the client joins anew, through the
+	// middleware again, as another socket.
 	Replay func(s *Socket, enter func(missed ...*Packet))
 
 	// missed replaces Replay where the history is under the namespace's own lock.

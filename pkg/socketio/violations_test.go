@@ -90,13 +90,15 @@ func TestWhatCrossesWithADisconnectIsIgnored(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
-	_, address := listen(t, Options{ConnectTimeout: 50 * time.Millisecond}, func(s *Server) {
+	// Long enough for a busy machine to open and upgrade a connection meanwhile.
+	_, address := listen(t, Options{ConnectTimeout: time.Second}, func(s *Server) {
 		serveEcho(s)
 		s.Of("/refused").Use(func(*Socket) error { return errors.New("no") })
 	})
 	over(t, func(t *testing.T, dial func(*testing.T, string) *client) {
 		for name, packet := range map[string]string{"silent": "", "unknown namespace": "0/nope,", "refused by middleware": "0/refused,"} {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				c := dial(t, address)
 				if packet != "" {
 					c.send(packet)
