@@ -10,7 +10,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
@@ -24,12 +26,14 @@ const firstGuild = 200000000000000001
 type bot struct {
 	fanouts []*grpc.ClientConn
 	every   time.Duration // between two events of a guild
+	slowed  atomic.Int64  // by this factor
 	guilds  []*channel
 	group   sync.WaitGroup
 
 	mu    sync.Mutex
 	crash context.CancelFunc // breaks off what is under way
 	life  context.Context
+	wrong error // an answer that says neither that all is well nor to try again
 }
 
 // channel is one guild's events.
@@ -42,6 +46,7 @@ type channel struct {
 // startBot publishes until ctx ends.
 func startBot(ctx context.Context, fanouts []string, guilds int, every time.Duration) (*bot, error) {
 	b := &bot{every: every}
+	b.slow(1)
 	b.life, b.crash = context.WithCancel(ctx)
 	for _, address := range fanouts {
 		connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -64,6 +69,22 @@ func (b *bot) wait() {
 	b.group.Wait()
 	for _, c := range b.fanouts {
 		_ = c.Close()
+	}
+}
+
+// slow makes the time between two events of a guild a multiple of what it was at first.
+func (b *bot) slow(factor int64) { b.slowed.Store(factor) }
+
+// enlarge makes the tracks of every twentieth guild larger by some bytes until restore is called.
+func (b *bot) enlarge(bytes int64) (restore func()) {
+	loud := b.guilds[:max(len(b.guilds)/20, 1)]
+	for _, c := range loud {
+		c.padding.Store(bytes)
+	}
+	return func() {
+		for _, c := range loud {
+			c.padding.Store(0)
+		}
 	}
 }
 
@@ -91,7 +112,7 @@ func (b *bot) play(ctx context.Context, c *channel, lane int) {
 	for {
 		select {
 		case <-pause.C:
-			pause.Reset(b.every)
+			pause.Reset(b.every * time.Duration(b.slowed.Load()))
 		case <-ctx.Done():
 			return
 		}
@@ -115,12 +136,35 @@ func (b *bot) publish(ctx context.Context, lane int, e *playerv1.Event) (stored 
 		if err == nil {
 			return true
 		}
+		b.judge(err)
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 		}
 	}
 	return false
+}
+
+// judge takes note of an error that does not tell a bot to try again with the same event ids.
+func (b *bot) judge(err error) {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wrong = err
+}
+
+// complaint is the last error that judge took note of since it was asked before.
+func (b *bot) complaint() (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err, b.wrong = b.wrong, nil
+	if err != nil {
+		return fmt.Errorf("the bot was told: %w", err)
+	}
+	return nil
 }
 
 func (c *channel) created() *playerv1.Event {

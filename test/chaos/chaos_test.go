@@ -12,10 +12,18 @@ import (
 // short is a stack and a crowd that two cores carry while other tests run.
 func short(bin string) options {
 	return options{
-		Stack:  size{Edges: 2, Fanouts: 2, NATS: 1},
-		Load:   crowdSize{Guilds: 5, Every: 200 * time.Millisecond, Clients: 30, Stock: 9},
+		Stack:  size{Edges: 2, Fanouts: 2, NATS: 1, ConnectRate: 500},
+		Load:   crowdSize{Guilds: 5, Every: 200 * time.Millisecond, Clients: 30, Stock: 9, Pace: 500},
 		Rounds: 1, Short: true, Settle: 30 * time.Second, Bin: bin, Scripts: "stock",
 	}
+}
+
+func TestMain(m *testing.M) {
+	if isCrowd() {
+		serveCrowd()
+		return
+	}
+	os.Exit(m.Run())
 }
 
 const bin = "../../bin"

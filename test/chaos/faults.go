@@ -13,19 +13,25 @@ import (
 type fault struct {
 	name  string
 	short bool // belongs to the short form
+	many  bool // of the clients are there
 	do    func(ctx context.Context, k *stack, l *load) error
+
+	edge   func(k *stack) *node // the one edge it touches; nil: it does not touch just one
+	others time.Duration        // how long clients of the other edges may at most be without an event; 0 for any time
 }
 
 // stopPatience is how long a service may take over an orderly end: its drain and its grace.
 const stopPatience = 60 * time.Second
 
+func secondEdge(k *stack) *node { return k.edges[1] }
+
 var faults = []fault{
-	{"kill -9 an edge", true, func(ctx context.Context, k *stack, _ *load) error { return killed(ctx, k.edges[1]) }},
-	{"kill -9 a fanout", true, func(ctx context.Context, k *stack, _ *load) error { return killed(ctx, k.fanouts[0]) }},
-	{"kill -9 a fanout, twice in a row", false, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "kill -9 an edge", short: true, edge: secondEdge, do: func(ctx context.Context, k *stack, _ *load) error { return killed(ctx, k.edges[1]) }},
+	{name: "kill -9 a fanout", short: true, do: func(ctx context.Context, k *stack, _ *load) error { return killed(ctx, k.fanouts[0]) }},
+	{name: "kill -9 a fanout, twice in a row", do: func(ctx context.Context, k *stack, _ *load) error {
 		return errors.Join(killed(ctx, k.fanouts[0]), killed(ctx, k.fanouts[1]))
 	}},
-	{"rolling restart of all edges, then all fanouts", true, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "rolling restart of all edges, then all fanouts", short: true, do: func(ctx context.Context, k *stack, _ *load) error {
 		for _, n := range slices.Concat(k.edges, k.fanouts) {
 			if err := restarted(ctx, n); err != nil {
 				return err
@@ -33,10 +39,10 @@ var faults = []fault{
 		}
 		return nil
 	}},
-	{"an edge drained", false, func(ctx context.Context, k *stack, _ *load) error { return restarted(ctx, k.edges[1]) }},
-	{"kill -9 the NATS server that leads the stream", false, func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, true) }},
-	{"kill -9 a NATS server that follows", false, func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, false) }},
-	{"all of NATS gone for 20 s", false, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "an edge drained", edge: secondEdge, do: func(ctx context.Context, k *stack, _ *load) error { return restarted(ctx, k.edges[1]) }},
+	{name: "kill -9 the NATS server that leads the stream", do: func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, true) }},
+	{name: "kill -9 a NATS server that follows", do: func(ctx context.Context, k *stack, _ *load) error { return natsKilled(ctx, k, false) }},
+	{name: "all of NATS gone for 20 s", do: func(ctx context.Context, k *stack, _ *load) error {
 		for _, p := range k.nats {
 			p.signal(syscall.SIGTERM)
 		}
@@ -51,38 +57,40 @@ var faults = []fault{
 		}
 		return nil
 	}},
-	{"Redis paused for 30 s", false, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "Redis paused for 30 s", do: func(ctx context.Context, k *stack, _ *load) error {
 		return paused(ctx, k.redis, 30*time.Second)
 	}},
-	{"Redis killed, and empty afterwards", true, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "Redis killed, and empty afterwards", short: true, do: func(ctx context.Context, k *stack, _ *load) error {
 		k.redis.kill()
 		pause(ctx, time.Second)
 		return k.redis.start()
 	}},
-	{"network cut between an edge and a fanout, 10 s", false, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "network cut between an edge and a fanout, 10 s", do: func(ctx context.Context, k *stack, _ *load) error {
 		return disturbed(ctx, k.wires[0], wireCut)
 	}},
-	{"packets vanish between an edge and a fanout, 10 s", false, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "packets vanish between an edge and a fanout, 10 s", do: func(ctx context.Context, k *stack, _ *load) error {
 		return disturbed(ctx, k.wires[0], wireSilent)
 	}},
-	{"SIGSTOP an edge for 10 s", false, func(ctx context.Context, k *stack, _ *load) error {
-		return paused(ctx, k.edges[2%len(k.edges)].process, 10*time.Second)
+	{name: "SIGSTOP an edge for 10 s, some tracks large", short: true, edge: secondEdge, others: 5 * time.Second, do: func(ctx context.Context, k *stack, l *load) error {
+		defer l.bot.enlarge(100_000)() // so that what waits for it is more than connections take
+		return paused(ctx, k.edges[1].process, 10*time.Second)
 	}},
-	{"SIGSTOP a fanout for 10 s: it wakes up believing it still owns", false, func(ctx context.Context, k *stack, _ *load) error {
+	{name: "SIGSTOP a fanout for 10 s: it wakes up believing it still owns", do: func(ctx context.Context, k *stack, _ *load) error {
 		return paused(ctx, k.fanouts[0].process, 10*time.Second)
 	}},
-	{"every connection cut every 15 s for 2 minutes", false, func(ctx context.Context, _ *stack, l *load) error {
+	{name: "every connection cut every 15 s for 2 minutes", do: func(ctx context.Context, _ *stack, l *load) error {
 		return cuts(ctx, l, 8, 15*time.Second)
 	}},
-	{"every connection cut", true, func(ctx context.Context, _ *stack, l *load) error { return cuts(ctx, l, 1, time.Second) }},
-	{"a fifth of the clients stops reading", false, stalls},
-	{"bot killed, and repeating from its last event", true, func(ctx context.Context, _ *stack, l *load) error {
+	{name: "every connection cut", short: true, do: func(ctx context.Context, _ *stack, l *load) error { return cuts(ctx, l, 1, time.Second) }},
+	{name: "a fifth of the clients stops reading", do: stalls},
+	{name: "bot killed, and repeating from its last event", short: true, do: func(ctx context.Context, _ *stack, l *load) error {
 		for range 10 {
 			l.bot.die(ctx)
 			pause(ctx, 300*time.Millisecond)
 		}
 		return nil
 	}},
+	{name: "an edge drained that has its share of many clients", many: true, edge: secondEdge, do: func(ctx context.Context, k *stack, _ *load) error { return restarted(ctx, k.edges[1]) }},
 }
 
 // pause lets a fault last. It is no wait for anything to be done.
@@ -148,39 +156,34 @@ func disturbed(ctx context.Context, w *wire, s wireState) error {
 
 func cuts(ctx context.Context, l *load, times int, every time.Duration) error {
 	for range times {
-		for _, m := range l.listeners {
-			m.cut()
-		}
-		for _, s := range l.stock {
-			s.cut()
+		if err := l.cut(); err != nil {
+			return err
 		}
 		pause(ctx, every)
 	}
 	return nil
 }
 
-// stalls lets every fifth client stop reading while some guilds' tracks are large, so that what
+// stalls lets every fifth client in Go stop reading while some guilds' tracks are large, so that what
 // waits for them passes every bound.
 func stalls(ctx context.Context, _ *stack, l *load) error {
-	loud := max(len(l.bot.guilds)/20, 1)
-	for _, c := range l.bot.guilds[:loud] {
-		c.padding.Store(100_000)
-	}
-	var resume []func()
-	for _, m := range l.listeners {
-		if m.small {
-			resume = append(resume, m.stall())
+	defer l.bot.enlarge(100_000)()
+	stalled := 0
+	for _, c := range l.crowds {
+		n, err := c.stall()
+		if err != nil {
+			return err
 		}
+		stalled += n
 	}
 	pause(ctx, 25*time.Second)
-	for _, c := range l.bot.guilds[:loud] {
-		c.padding.Store(0)
+	for _, c := range l.crowds {
+		if err := c.resume(); err != nil {
+			return err
+		}
 	}
-	for _, r := range resume {
-		r()
-	}
-	if len(resume) == 0 {
-		return fmt.Errorf("nobody could be stopped from reading among %d clients", len(l.listeners))
+	if stalled == 0 {
+		return errors.New("nobody could be stopped from reading")
 	}
 	return nil
 }

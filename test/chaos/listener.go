@@ -17,12 +17,12 @@ import (
 // half a second to a second and a half and then more slowly, with the ticket and the offset it has.
 type listener struct {
 	*verifier
-	number  int
-	target  func() string
-	polls   bool
-	small   bool // a small receive window
-	crowded *crowd
+	number int
+	target func() string
+	polls  bool
+	small  bool // a small receive window
 
+	edge        string // that the connection goes to; empty while it polls at all of them
 	pid, offset string
 
 	mu      sync.Mutex
@@ -79,7 +79,6 @@ func (l *listener) session(ctx context.Context) (joined bool, err error) {
 			kind, data := p[:min(1, len(p))], p[min(1, len(p)):]
 			switch kind {
 			case "0":
-				l.crowded.opened.Add(1)
 				err = t.write(ctx, "40"+l.namespace()+l.auth())
 			case "2":
 				err = t.write(ctx, "3")
@@ -113,7 +112,8 @@ func (l *listener) dial(ctx context.Context) (transport, error) {
 	if l.polls {
 		return &polling{target: l.target}, nil
 	}
-	return dialWebSocket(ctx, l.target(), l.small)
+	l.edge = l.target()
+	return dialWebSocket(ctx, l.edge, l.small)
 }
 
 func (l *listener) namespace() string { return "/guild/" + strconv.FormatUint(l.guild, 10) + "," }
@@ -134,7 +134,7 @@ func (l *listener) auth() string {
 func (l *listener) accepted(data string) {
 	var answer struct{ PID string }
 	_ = json.Unmarshal([]byte(data[strings.Index(data, "{"):]), &answer) // a bad one has no ticket
-	l.connect(l.pid != "" && answer.PID == l.pid)
+	l.connect(l.pid != "" && answer.PID == l.pid, l.edge)
 	l.pid = answer.PID
 }
 

@@ -26,16 +26,20 @@ import (
 type options struct {
 	Stack   size          `embed:""`
 	Load    crowdSize     `embed:""`
-	Rounds  int           `default:"1" help:"How often each fault is done."`
+	Rounds  int           `default:"4" help:"How often each fault is done; a round takes about a quarter of an hour."`
 	Only    string        `help:"Only faults whose names match this regular expression."`
 	Short   bool          `help:"Only the faults of the short form."`
-	Settle  time.Duration `default:"60s" help:"Time after a fault until everybody must have everything."`
+	Settle  time.Duration `default:"2m" help:"Time after a fault until everybody must have everything."`
 	Bin     string        `default:"bin" help:"Folder of edge, fanout and nats-server."`
 	Scripts string        `default:"test/chaos/stock" help:"Folder of clients.js."`
 	Keep    bool          `help:"Keep the logs of the processes."`
 }
 
 func main() {
+	if isCrowd() {
+		serveCrowd()
+		return
+	}
 	var o options
 	kong.Parse(&o, kong.Name("chaos"), kong.Description("Break everything, and check that nobody noticed."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -53,9 +57,9 @@ func main() {
 
 // run does the faults one after another; progress is told to w.
 func run(ctx context.Context, o options, w io.Writer) ([]outcome, error) {
-	only, err := regexp.Compile(o.Only)
+	chosen, err := o.faults()
 	if err != nil {
-		return nil, fmt.Errorf("--only: %w", err)
+		return nil, err
 	}
 	folder, err := os.MkdirTemp("", "pona-chaos-")
 	if err != nil {
@@ -85,38 +89,65 @@ func run(ctx context.Context, o options, w io.Writer) ([]outcome, error) {
 		return nil, err
 	}
 	defer l.end()
-	fmt.Fprintf(w, "%d listeners of %d guilds are there after %.1f s\n", o.Load.Clients+o.Load.Stock, o.Load.Guilds, time.Since(began).Seconds())
+	fmt.Fprintf(w, "%d listeners in Go and %d official clients of %d guilds are there after %.1f s\n", o.Load.Clients, o.Load.Stock, o.Load.Guilds, time.Since(began).Seconds())
 	var outcomes []outcome
-	for range o.Rounds {
-		for _, f := range faults {
-			if o.Short && !f.short || !only.MatchString(f.name) {
-				continue
-			}
-			fmt.Fprintf(w, "%s …", f.name)
+	for round := range o.Rounds {
+		for _, f := range chosen {
+			fmt.Fprintf(w, "%s round %d of %d: %s …", time.Now().Format(time.TimeOnly), round+1, o.Rounds, f.name)
 			result := attempt(ctx, f, k, l, o.Settle)
-			fmt.Fprintf(w, " %.0f s\n", result.took.Seconds())
+			fmt.Fprintln(w, "", result.line())
 			outcomes = append(outcomes, result)
 			if ctx.Err() != nil {
 				return outcomes, ctx.Err()
 			}
 		}
 	}
-	if len(outcomes) == 0 {
+	return outcomes, nil
+}
+
+// faults are those that were chosen.
+func (o *options) faults() (chosen []fault, err error) {
+	only, err := regexp.Compile(o.Only)
+	if err != nil {
+		return nil, fmt.Errorf("--only: %w", err)
+	}
+	for _, f := range faults {
+		if (f.short || !o.Short) && only.MatchString(f.name) {
+			chosen = append(chosen, f)
+		}
+	}
+	if len(chosen) == 0 {
 		return nil, errors.New("--only: no fault has such a name")
 	}
-	return outcomes, nil
+	return chosen, nil
 }
 
 // attempt does one fault and collects what it did.
 func attempt(ctx context.Context, f fault, k *stack, l *load, patience time.Duration) outcome {
 	began := time.Now()
 	o := outcome{fault: f.name}
-	rate := l.crowd.watch()
-	o.err = f.do(ctx, k, l)
-	o.tally.NeverBack = l.settle(ctx, patience)
-	o.peak = rate()
-	for _, v := range l.verifiers() {
-		o.tally.add(v.take())
+	if f.many {
+		defer l.shrink()
+		if o.err = l.swell(ctx); o.err != nil {
+			return o
+		}
+	}
+	peak := watchConnects(ctx, l.edges)
+	doing := f.do(ctx, k, l)
+	missing, settling := l.settle(ctx, patience)
+	o.peak = peak()
+	sum, taking := l.take()
+	o.tally = sum
+	o.tally.NeverBack = missing
+	o.err = errors.Join(doing, settling, taking, l.bot.complaint())
+	if f.edge != nil {
+		o.elsewhere = sum.elsewhere(f.edge(k).url())
+	}
+	if f.others > 0 && o.elsewhere > f.others {
+		o.err = errors.Join(o.err, fmt.Errorf("clients of other edges had to wait for %.1f s", o.elsewhere.Seconds()))
+	}
+	if bound := k.size.ConnectRate; f.many && o.peak > float64(bound) {
+		o.err = errors.Join(o.err, fmt.Errorf("%.0f sessions began at an edge in a second, more than its bound of %d", o.peak, bound))
 	}
 	o.took = time.Since(began)
 	return o

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pona-realtime/pona/services/devstack/proxy"
@@ -22,11 +21,14 @@ type size struct {
 	Edges   int `default:"3" help:"Edges."`
 	Fanouts int `default:"3" help:"Fanouts."`
 	NATS    int `default:"3" help:"NATS servers; with three, each event is kept three times."`
+
+	ConnectRate int `default:"500" help:"Sessions that may begin on an edge in a second."`
 }
 
 // stack is the whole system as separate processes, with a balancer in front that knows no affinity.
 type stack struct {
 	folder  string
+	size    size
 	nats    []*process
 	natsURL string // of all
 	redis   *process
@@ -34,24 +36,21 @@ type stack struct {
 	edges   []*node
 	wires   []*wire // between the first edge and each fanout
 
-	front   *http.Server
-	proxy   *proxy.Proxy
-	url     string
-	healthy atomic.Pointer[[]string] // base URLs of the edges that are ready
-	turn    atomic.Uint64
-	group   sync.WaitGroup
+	front *http.Server
+	proxy *proxy.Proxy
+	url   string
+	group sync.WaitGroup
 }
 
 // node is a service of ours.
 type node struct {
 	*process
-	address string // host:port it serves
-	admin   string // host:port
+	server
 }
 
 // startStack starts everything and returns when all are ready. bin is the folder of our programs.
 func startStack(ctx context.Context, bin, folder string, s size) (*stack, error) {
-	k := &stack{folder: folder}
+	k := &stack{folder: folder, size: s}
 	if err := k.start(ctx, bin, s); err != nil {
 		k.stop()
 		return nil, err
@@ -80,12 +79,12 @@ func (k *stack) start(ctx context.Context, bin string, s size) error {
 	}
 	var grpc []string
 	for i := range s.Fanouts {
-		n := &node{address: next(), admin: next()}
+		n := &node{server: server{Address: next(), Admin: next()}}
 		n.process = &process{name: fmt.Sprintf("fanout-%d", i+1), folder: k.folder, path: filepath.Join(bin, "fanout"), args: []string{
-			"--id", fmt.Sprintf("fanout-%d", i+1), "--grpc", n.address, "--admin", n.admin, "--nats-url", k.natsURL,
+			"--id", fmt.Sprintf("fanout-%d", i+1), "--grpc", n.Address, "--admin", n.Admin, "--nats-url", k.natsURL,
 			"--replicas", fmt.Sprint(s.NATS), "--redis-url", "redis://" + redis}}
 		k.fanouts = append(k.fanouts, n)
-		grpc = append(grpc, n.address)
+		grpc = append(grpc, n.Address)
 	}
 	for i := range s.Edges {
 		dials := grpc
@@ -94,11 +93,11 @@ func (k *stack) start(ctx context.Context, bin string, s size) error {
 				return err
 			}
 		}
-		n := &node{address: next(), admin: next()}
+		n := &node{server: server{Address: next(), Admin: next()}}
 		n.process = &process{name: fmt.Sprintf("edge-%d", i+1), folder: k.folder, path: filepath.Join(bin, "edge"), args: []string{
-			"--id", fmt.Sprintf("edge-%d", i+1), "--listen", n.address, "--admin", n.admin, "--fanout", strings.Join(dials, ","), "--auth", "insecure-dev",
+			"--id", fmt.Sprintf("edge-%d", i+1), "--listen", n.Address, "--admin", n.Admin, "--fanout", strings.Join(dials, ","), "--auth", "insecure-dev",
 			"--cluster-key", "the secret of all edges of the chaos stack", "--redis-url", "redis://" + redis,
-			"--ping-interval", "10s", "--ping-timeout", "5s", "--max-queue", "1MiB"}}
+			"--ping-interval", "10s", "--ping-timeout", "5s", "--max-queue", "1MiB", "--connect-rate", fmt.Sprint(s.ConnectRate)}}
 		k.edges = append(k.edges, n)
 	}
 	for _, n := range append(append([]*node{}, k.fanouts...), k.edges...) {
@@ -125,7 +124,7 @@ func (k *stack) startWires(targets []string) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// startFront starts the balancer, which asks each edge four times a second whether it is ready.
+// startFront starts the balancer that the official clients connect through.
 func (k *stack) startFront(ctx context.Context) error {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -134,61 +133,26 @@ func (k *stack) startFront(ctx context.Context) error {
 	k.url = "http://" + listener.Addr().String()
 	k.proxy = proxy.New(slog.New(slog.DiscardHandler))
 	k.front = &http.Server{Handler: k.proxy}
-	k.healthy.Store(&[]string{})
-	k.group.Go(func() { _ = k.front.Serve(listener) })
-	k.group.Go(func() {
-		tick := time.NewTicker(250 * time.Millisecond)
-		defer tick.Stop()
-		for ctx.Err() == nil {
-			k.probe(ctx)
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
+	b := &balancer{edges: k.edgeServers(), changed: func(ready []string) {
+		var targets []*url.URL
+		for _, base := range ready {
+			if u, err := url.Parse(base); err == nil { // as always: it was made of an address
+				targets = append(targets, u)
 			}
 		}
-	})
+		k.proxy.SetTargets(targets)
+	}}
+	k.group.Go(func() { _ = k.front.Serve(listener) })
+	k.group.Go(func() { b.run(ctx) })
 	return nil
 }
 
-// probe finds the edges that are ready. When none is, requests go on to whichever was.
-func (k *stack) probe(ctx context.Context) {
-	var ready []string
-	var targets []*url.URL
+// edgeServers says where the edges listen.
+func (k *stack) edgeServers() (all []server) {
 	for _, e := range k.edges {
-		if e.ready(ctx) {
-			u := &url.URL{Scheme: "http", Host: e.address}
-			ready, targets = append(ready, u.String()), append(targets, u)
-		}
+		all = append(all, e.server)
 	}
-	if len(ready) > 0 {
-		k.healthy.Store(&ready)
-		k.proxy.SetTargets(targets)
-	}
-}
-
-// target is the base URL of the next edge that is ready, for clients that need no balancer.
-func (k *stack) target() string {
-	ready := *k.healthy.Load()
-	if len(ready) == 0 {
-		return k.url
-	}
-	return ready[(k.turn.Add(1)-1)%uint64(len(ready))]
-}
-
-// ready asks a service's readiness.
-func (n *node) ready(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+"/readyz", nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	_ = response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	return all
 }
 
 // ready waits until every service is ready; a minute at most.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,7 @@ import (
 )
 
 // stockPerProcess is how many official clients share a Node process.
-const stockPerProcess = 150
+const stockPerProcess = 100
 
 // stock is a Node process of official clients; their logs are held against the promise here.
 type stock struct {
@@ -61,14 +62,14 @@ func startStockProcess(folder, url string, guilds, n int) (*stock, error) {
 		lines := bufio.NewScanner(stdout)
 		lines.Buffer(nil, 4<<20)
 		for lines.Scan() {
-			s.take(lines.Text())
+			s.note(lines.Text())
 		}
 	}()
 	return s, nil
 }
 
-// take takes a line of clients.js.
-func (s *stock) take(line string) {
+// note takes a line of clients.js.
+func (s *stock) note(line string) {
 	words := strings.Fields(line)
 	if len(words) < 2 {
 		return
@@ -79,7 +80,7 @@ func (s *stock) take(line string) {
 	}
 	switch v := s.verifiers[n]; {
 	case words[1] == "c" && len(words) == 3:
-		v.connect(words[2] == "1")
+		v.connect(words[2] == "1", "") // the balancer does not say where
 	case words[1] == "d":
 		v.disconnect()
 	case words[1] == "e" && len(words) == 4:
@@ -87,8 +88,31 @@ func (s *stock) take(line string) {
 	}
 }
 
-// cut ends every client's connection.
-func (s *stock) cut() { _, _ = io.WriteString(s.stdin, "cut\n") }
+func (s *stock) missing(goals map[uint64]int) (missing int, err error) {
+	select {
+	case <-s.read:
+		return len(s.verifiers), errors.New("a process of official clients has ended")
+	default:
+	}
+	for _, v := range s.verifiers {
+		if !v.has(goals[v.guild]) {
+			missing++
+		}
+	}
+	return missing, nil
+}
+
+func (s *stock) take() (sum Tally, err error) {
+	for _, v := range s.verifiers {
+		sum.add(v.take())
+	}
+	return sum, nil
+}
+
+func (s *stock) cut() error {
+	_, err := io.WriteString(s.stdin, "cut\n")
+	return err
+}
 
 func (s *stock) stop() {
 	_ = s.stdin.Close()

@@ -14,14 +14,16 @@ type verifier struct {
 
 	mu        sync.Mutex
 	connected bool
-	awaiting  bool // a snapshot is owed: the connection was not recovered
-	last      int  // number of the newest event or snapshot
+	edge      string // where it is connected; empty where that is not known
+	awaiting  bool   // a snapshot is owed: the connection was not recovered
+	last      int    // number of the newest event or snapshot
 	heardAt   time.Time
-	tally     tally
+	heardOn   string // edge
+	tally     Tally
 }
 
-// tally is what one client or all of them saw while a fault was under way.
-type tally struct {
+// Tally is what one client or all of them saw while a fault was under way.
+type Tally struct {
 	Events       int           // received
 	Lost         int           // numbers left out without an announcement
 	Duplicated   int           // numbers received again
@@ -31,9 +33,11 @@ type tally struct {
 	Recovered    int           // connections that were
 	NeverBack    int           // clients that do not have the last number in the end
 	LongestPause time.Duration // between two events of a client
+
+	Pauses map[string]time.Duration // likewise, of those who were at an edge all the while, by edge
 }
 
-func (t *tally) add(o tally) {
+func (t *Tally) add(o Tally) {
 	t.Events += o.Events
 	t.Lost += o.Lost
 	t.Duplicated += o.Duplicated
@@ -43,18 +47,38 @@ func (t *tally) add(o tally) {
 	t.Recovered += o.Recovered
 	t.NeverBack += o.NeverBack
 	t.LongestPause = max(t.LongestPause, o.LongestPause)
+	for edge, pause := range o.Pauses {
+		t.paused(edge, pause)
+	}
+}
+
+func (t *Tally) paused(edge string, pause time.Duration) {
+	if t.Pauses == nil {
+		t.Pauses = make(map[string]time.Duration)
+	}
+	t.Pauses[edge] = max(t.Pauses[edge], pause)
+}
+
+// elsewhere is the longest pause of those who were at other edges all the while.
+func (t *Tally) elsewhere(than string) (longest time.Duration) {
+	for edge, pause := range t.Pauses {
+		if edge != than {
+			longest = max(longest, pause)
+		}
+	}
+	return longest
 }
 
 // broken says whether the promise was not kept.
-func (t *tally) broken() bool {
+func (t *Tally) broken() bool {
 	return t.Lost+t.Duplicated+t.Reordered+t.Unannounced+t.NeverBack > 0
 }
 
-// connect notes that the client is in its namespace.
-func (v *verifier) connect(recovered bool) {
+// connect notes that the client is in its namespace; edge may be unknown.
+func (v *verifier) connect(recovered bool, edge string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.connected = true
+	v.connected, v.edge = true, edge
 	v.awaiting = !recovered
 	if recovered {
 		v.tally.Recovered++
@@ -67,7 +91,7 @@ func (v *verifier) connect(recovered bool) {
 func (v *verifier) disconnect() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.connected = false
+	v.connected, v.edge = false, ""
 }
 
 // snapshot notes a handshake that holds the number of the newest event.
@@ -109,9 +133,13 @@ func (v *verifier) event(number int) {
 func (v *verifier) hear() {
 	now := time.Now()
 	if !v.heardAt.IsZero() {
-		v.tally.LongestPause = max(v.tally.LongestPause, now.Sub(v.heardAt))
+		pause := now.Sub(v.heardAt)
+		v.tally.LongestPause = max(v.tally.LongestPause, pause)
+		if v.edge != "" && v.edge == v.heardOn {
+			v.tally.paused(v.edge, pause)
+		}
 	}
-	v.heardAt = now
+	v.heardAt, v.heardOn = now, v.edge
 }
 
 // has says whether the client is connected and has seen the number.
@@ -122,10 +150,10 @@ func (v *verifier) has(number int) bool {
 }
 
 // take returns what was counted since the last call, and begins anew.
-func (v *verifier) take() tally {
+func (v *verifier) take() Tally {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	t := v.tally
-	v.tally = tally{}
+	v.tally = Tally{}
 	return t
 }
