@@ -66,7 +66,12 @@ func (p *process) terminate(patience time.Duration) error {
 		}
 		return nil
 	case <-time.After(patience):
-		p.kill()
+		p.signal(syscall.SIGQUIT) // what its goroutines wait for stands in its log
+		select {
+		case <-p.ended:
+		case <-time.After(5 * time.Second):
+			p.kill()
+		}
 		return fmt.Errorf("%s did not stop within %v of SIGTERM", p.name, patience)
 	}
 }
