@@ -43,6 +43,7 @@ var rules = []row{
 	{"pkg/player/...", []string{"proto/pona/player/v1"}},
 	{"pkg/settings", nil},
 	{"pkg/health", nil},
+	{"pkg/quietnet", nil},
 	{"pkg/metrics", []string{"pkg/settings"}},
 	{"pkg/service", []string{"pkg/settings", "pkg/health", "pkg/adapter/..."}},
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/pona-realtime/pona/pkg/quietnet"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
@@ -30,6 +32,11 @@ const maxMessage = 64 << 20
 // way of finding one sends a ping with each message of a stream that is not busy, which doubles the
 // cost of an event.
 const window = 4 << 20
+
+// dial connects to a fanout, past proxies: a cluster has none inside.
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	return quietnet.Dialer{}.DialContext(ctx, "tcp", address)
+}
 
 // peer is one fanout's address, dialled again and again.
 type peer struct {
@@ -49,6 +56,7 @@ func (p *peer) run(ctx context.Context) {
 	conn, err := grpc.NewClient("passthrough:///"+p.address,
 		grpc.WithTransportCredentials(security),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+		grpc.WithContextDialer(dial),
 		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,

@@ -21,6 +21,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/health"
 	"github.com/pona-realtime/pona/pkg/metrics"
+	"github.com/pona-realtime/pona/pkg/quietnet"
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
@@ -154,9 +155,11 @@ func (a *App) secure() (err error) {
 }
 
 func (a *App) listen() (err error) {
-	if a.listener, err = net.Listen("tcp", a.settings.GRPC); err != nil {
+	listener, err := net.Listen("tcp", a.settings.GRPC)
+	if err != nil {
 		return fmt.Errorf("grpc: %w", err)
 	}
+	a.listener = quietnet.Listener{Listener: listener}
 	if a.admin, err = net.Listen("tcp", a.settings.Admin); err != nil {
 		_ = a.listener.Close()
 		return fmt.Errorf("admin: %w", err)

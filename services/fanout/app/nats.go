@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/quietnet"
 )
 
 // natsWatch is the connection to NATS, and whether it is there.
@@ -35,6 +37,7 @@ func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
 		nc, err = nats.Connect(w.url,
 			nats.Name(w.name),
 			w.security(),
+			nats.SetCustomDialer(quietnet.Dialer{Dialer: net.Dialer{Timeout: nats.DefaultTimeout}}),
 			nats.MaxReconnects(-1),
 			nats.ReconnectBufSize(-1),
 			nats.ReconnectWait(250*time.Millisecond),
