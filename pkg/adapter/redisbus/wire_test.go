@@ -195,7 +195,7 @@ func TestOldRequests(t *testing.T) {
 
 func TestForeignBytesAreRefused(t *testing.T) {
 	l := &line{namespace: "/", uid: "receiver"}
-	for _, payload := range []string{"", "{", "[]", "null", "\x93", "{}", `{"type":-1}`, `{"type":99}`, `{"type":4}`, `{"type":4,"close":true}`, `{"type":"6"}`,
+	for _, payload := range []string{"", "{", "[]", "null", "\x93", "{}", `{"type":-1}`, `{"type":99}`, `{"type":4}`, `{"type":4,"close":true}`, `{"type":4,"OPTS":{"rooms":[],"except":[]}}`, `{"type":"6"}`,
 		`{"type":5}`, `{"type":6,"data":{}}`, `{"type":7,"requestId":"a"}`, `{"requestId":""}`, `{"requestId":"a","sockets":[{}]}`,
 		`{"type":3,"data":{},"uid":"a","nsp":"/"}`, `{"type":3,"data":null,"uid":"a","nsp":"/"}`, `{"type":7,"data":{"opts":{}},"uid":"a","nsp":"/"}`,
 		`{"type":8,"data":{"requestId":"a"},"uid":"a","nsp":"/"}`, `{"type":13,"data":{},"uid":"a","nsp":"/"}`, "\x93\xa1a\x81\xa4type\x02\x80"} {
