@@ -22,7 +22,8 @@ type Node struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	asks    atomic.Int64
-	dropped atomic.Uint64
+
+	complete, incomplete, unreachable, dropped atomic.Uint64
 
 	mu       sync.Mutex
 	clusters map[place]*Cluster
@@ -78,8 +79,18 @@ func (n *Node) enter(p place, local Local) *Cluster {
 	return c
 }
 
-// Dropped counts other nodes' questions that were over Options.MaxAsks.
-func (n *Node) Dropped() uint64 { return n.dropped.Load() }
+// Stats is what a node has counted since it was made.
+type Stats struct {
+	Complete    uint64 // requests that all other nodes answered
+	Incomplete  uint64 // requests that ended before
+	Unreachable uint64 // requests that could not be sent
+	Dropped     uint64 // other nodes' questions that were over Options.MaxAsks
+}
+
+// Stats counts.
+func (n *Node) Stats() Stats {
+	return Stats{n.complete.Load(), n.incomplete.Load(), n.unreachable.Load(), n.dropped.Load()}
+}
 
 // Close leaves every namespace at once. It waits for questions under way, which end.
 func (n *Node) Close() {

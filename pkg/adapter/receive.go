@@ -20,7 +20,7 @@ func (c *Cluster) receive(m *Message) {
 			local.Broadcast(m.Target, m.Flags, m.Value)
 			return
 		}
-		c.ask(local, m)
+		c.askClients(local, m)
 	case Join:
 		local.Join(m.Target, m.Rooms)
 		c.done(local, m)
@@ -63,8 +63,8 @@ func (c *Cluster) answer(question, answer *Message) {
 	_ = c.line.Answer(question, answer)
 }
 
-// ask asks this node's clients in a goroutine of its own.
-func (c *Cluster) ask(local Local, m *Message) {
+// askClients asks this node's clients in a goroutine of its own.
+func (c *Cluster) askClients(local Local, m *Message) {
 	if c.node.asks.Add(1) > int64(c.node.opts.MaxAsks) {
 		c.node.asks.Add(-1)
 		c.node.dropped.Add(1)

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -40,6 +41,20 @@ func (r *request) take() []*Message {
 // request asks the other nodes and gives each answer to collect, which says whether its node has now
 // answered. It ends when every node and every client has, or with ctx.
 func (c *Cluster) request(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) error {
+	err := c.ask(ctx, name, question, collect)
+	var incomplete *Incomplete
+	switch {
+	case err == nil:
+		c.node.complete.Add(1)
+	case errors.As(err, &incomplete):
+		c.node.incomplete.Add(1)
+	default:
+		c.node.unreachable.Add(1)
+	}
+	return err
+}
+
+func (c *Cluster) ask(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) error {
 	state := &Incomplete{Request: name}
 	var err error
 	if state.Expected, err = c.line.Others(ctx); err != nil || state.Expected == 0 {

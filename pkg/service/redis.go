@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,10 +30,19 @@ type Redis struct {
 	log       *slog.Logger
 }
 
-// NewRedis prepares a client for the URL; it dials nothing yet. The mode is single, sentinel or cluster;
-// empty means single. Metrics may be nil.
-func NewRedis(url, mode string, condition *health.Condition, metrics prometheus.Registerer, log *slog.Logger) (*Redis, error) {
-	connect, address, err := redisConnector(url, mode)
+// RedisSettings say where a service finds Redis; they are embedded in its own.
+type RedisSettings struct {
+	Redis     string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster; with TLS where it begins with rediss://. Empty: none."`
+	RedisMode string `default:"single" enum:"single,sentinel,cluster" group:"Redis" help:"What redis-url names: one server; Sentinels, with ?master_name=NAME and more of them as &addr=host:port; or nodes of a Redis Cluster, more of them as ?addr=host:port."`
+	RedisCA   string `name:"redis-ca" unit:"path" group:"Redis" help:"Authorities (PEM) that Redis' certificate must be from. Empty: the system's."`
+	RedisCert string `name:"redis-cert" unit:"path" group:"Redis" help:"Certificate to show to Redis (PEM)."`
+	RedisKey  string `name:"redis-key" unit:"path" group:"Redis" help:"Its key (PEM)."`
+	RedisName string `name:"redis-name" unit:"host" group:"Redis" help:"Name that Redis' certificate must hold. Empty: the address that is dialled, of each server its own."`
+}
+
+// NewRedis prepares a client; it dials nothing yet. Metrics may be nil. The error names the setting.
+func NewRedis(s RedisSettings, condition *health.Condition, metrics prometheus.Registerer, log *slog.Logger) (*Redis, error) {
+	connect, address, err := s.connector()
 	if err != nil {
 		return nil, err
 	}
@@ -48,45 +58,69 @@ func NewRedis(url, mode string, condition *health.Condition, metrics prometheus.
 	return r, nil
 }
 
-// redisConnector reads the URL as go-redis does for each mode: further addresses and the master's name
+// connector reads the URL as go-redis does for each mode: further addresses and the master's name
 // stand in its query, as addr and master_name. Retries of commands are go-redis' own, 0 its default.
-func redisConnector(url, mode string) (connect func(retries int) redis.UniversalClient, address string, err error) {
-	switch mode {
+func (s RedisSettings) connector() (connect func(retries int) redis.UniversalClient, address string, err error) {
+	fail := func(err error) (func(int) redis.UniversalClient, string, error) {
+		return nil, "", fmt.Errorf("redis-url: %w", err)
+	}
+	switch s.RedisMode {
 	case "", "single":
-		options, err := redis.ParseURL(url)
+		options, err := redis.ParseURL(s.Redis)
 		if err != nil {
-			return nil, "", err
+			return fail(err)
 		}
-		return func(retries int) redis.UniversalClient {
+		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries // Watch tries again by itself
 			return redis.NewClient(&o)
-		}, options.Addr, nil
+		}, options.Addr
+		return connect, address, s.secure(&options.TLSConfig)
 	case "sentinel":
-		options, err := redis.ParseFailoverURL(url)
+		options, err := redis.ParseFailoverURL(s.Redis)
 		if err != nil {
-			return nil, "", err
+			return fail(err)
 		}
 		if options.MasterName == "" {
-			return nil, "", errors.New("needs ?master_name=NAME with redis-mode sentinel")
+			return fail(errors.New("needs ?master_name=NAME with redis-mode sentinel"))
 		}
-		return func(retries int) redis.UniversalClient {
+		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries
 			return redis.NewFailoverClient(&o)
-		}, options.MasterName + " of " + strings.Join(options.SentinelAddrs, ","), nil
+		}, options.MasterName+" of "+strings.Join(options.SentinelAddrs, ",")
+		return connect, address, s.secure(&options.TLSConfig)
 	case "cluster":
-		options, err := redis.ParseClusterURL(url)
+		options, err := redis.ParseClusterURL(s.Redis)
 		if err != nil {
-			return nil, "", err
+			return fail(err)
 		}
-		return func(retries int) redis.UniversalClient {
+		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries
 			return redis.NewClusterClient(&o)
-		}, strings.Join(options.Addrs, ","), nil
+		}, strings.Join(options.Addrs, ",")
+		return connect, address, s.secure(&options.TLSConfig)
 	}
-	return nil, "", fmt.Errorf("mode %q, must be single, sentinel or cluster", mode)
+	return nil, "", fmt.Errorf("redis-mode: %q, must be single, sentinel or cluster", s.RedisMode)
+}
+
+// secure completes what the URL has made of TLS, nil where it begins with redis://. go-redis would hold
+// every server's certificate to the URL's host, a master's behind Sentinel to Sentinel's.
+func (s RedisSettings) secure(config **tls.Config) error {
+	if *config == nil {
+		if s.RedisCA != "" || s.RedisCert != "" || s.RedisKey != "" || s.RedisName != "" {
+			return errors.New("redis-ca, redis-cert, redis-key, redis-name: need a redis-url that begins with rediss://")
+		}
+		return nil
+	}
+	ours, err := ClientTLS{Setting: "redis", CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey, Name: s.RedisName, System: true}.Config()
+	if err != nil {
+		return err
+	}
+	ours.InsecureSkipVerify = (*config).InsecureSkipVerify //nolint:gosec // where the URL says skip_verify
+	*config = ours
+	return nil
 }
 
 // Watch pings until ctx ends, and says when Redis comes and goes.

@@ -20,7 +20,7 @@ func TestRedisThatComesAndGoes(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "redis.sock")
 	h := health.New()
 	lines := make(lineLog, 100)
-	r, err := NewRedis("unix://"+socket, "", h.Condition("redis"), nil, slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{
+	r, err := NewRedis(RedisSettings{Redis: "unix://" + socket}, h.Condition("redis"), nil, slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key != slog.MessageKey {
 				return slog.Attr{}
@@ -60,7 +60,7 @@ func TestRedisThatComesAndGoes(t *testing.T) {
 }
 
 func TestRedisURLIsChecked(t *testing.T) {
-	if _, err := NewRedis("http://host", "", health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := NewRedis(RedisSettings{Redis: "http://host"}, health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("http is no Redis")
 	}
 }

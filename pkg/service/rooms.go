@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,8 +17,6 @@ const MirrorUID = "ponami"
 
 // RoomSettings say how a service takes part in the cluster of Socket.IO servers.
 type RoomSettings struct {
-	RedisMode string `default:"single" enum:"single,sentinel,cluster" group:"Redis" help:"What redis-url names: one server; Sentinels, with ?master_name=NAME and more of them as &addr=host:port; or nodes of a Redis Cluster, more of them as ?addr=host:port."`
-
 	Adapter         string        `default:"classic" enum:"off,classic,sharded,sharded-static" group:"Rooms" help:"Form in which rooms span servers, Node's with @socket.io/redis-adapter 8 among them; the same for all. Needs Redis."`
 	AdapterKey      string        `default:"pona:socket.io" unit:"prefix of channels" group:"Rooms" help:"What the adapter's channels begin with; the same for all."`
 	AdapterTimeout  time.Duration `default:"5s" group:"Rooms" help:"Time other servers have to answer a request."`
@@ -27,73 +26,99 @@ type RoomSettings struct {
 // Rooms is this service in the cluster of Socket.IO servers.
 type Rooms struct {
 	Node   *adapter.Node
-	bus    *redisbus.Bus
+	Mirror *adapter.Node // only publishes, what servers of ours leave out; nil where none was asked for
+	buses  []*redisbus.Bus
 	client redis.UniversalClient
 }
 
-// JoinRooms joins the cluster; nil where the settings say not to. Metrics may be nil. Close must follow.
-func (r *Redis) JoinRooms(s RoomSettings, metrics prometheus.Registerer) (*Rooms, error) {
-	rooms, err := r.join(s, redisbus.Options{Ignore: []string{MirrorUID}})
-	if rooms != nil && metrics != nil {
-		metrics.MustRegister(roomStats{rooms.bus})
-	}
-	return rooms, err
-}
-
-// JoinMirror joins the cluster only to publish what servers of ours leave out.
-func (r *Redis) JoinMirror(s RoomSettings) (*Rooms, error) {
-	return r.join(s, redisbus.Options{UID: MirrorUID})
-}
-
-func (r *Redis) join(s RoomSettings, options redisbus.Options) (*Rooms, error) {
+// JoinRooms joins the cluster, with a mirror or without; nil where the settings say not to. Metrics may be nil.
+// Close must follow. The error names the setting.
+func (r *Redis) JoinRooms(s RoomSettings, mirror bool, metrics prometheus.Registerer) (*Rooms, error) {
 	if s.Adapter == "off" {
 		return nil, nil
 	}
 	if s.AdapterTimeout <= 0 {
-		return nil, errors.New("adapter-timeout: must be more than 0")
+		return nil, fmt.Errorf("adapter-timeout: %s, must be more than 0", s.AdapterTimeout)
 	}
-	options.Key, options.Mode, options.SpecificResponses, options.Log = s.AdapterKey, redisbus.Mode(s.Adapter), s.AdapterSpecific, r.log
-	client := r.connect(-1) // what is published twice arrives twice
-	bus, err := redisbus.New(client, options)
+	rooms := &Rooms{client: r.connect(-1)} // what is published twice arrives twice
+	var err error
+	if rooms.Node, err = rooms.join(s, redisbus.Options{Ignore: []string{MirrorUID}, Log: r.log}); err == nil && mirror {
+		rooms.Mirror, err = rooms.join(s, redisbus.Options{UID: MirrorUID, Log: r.log})
+	}
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, errors.Join(fmt.Errorf("adapter: %w", err), rooms.Close())
 	}
-	return &Rooms{adapter.NewNode(bus, adapter.Options{RequestTimeout: s.AdapterTimeout}), bus, client}, nil
+	if metrics != nil {
+		metrics.MustRegister(roomStats{rooms})
+	}
+	return rooms, nil
+}
+
+func (r *Rooms) join(s RoomSettings, options redisbus.Options) (*adapter.Node, error) {
+	options.Key, options.Mode, options.SpecificResponses = s.AdapterKey, redisbus.Mode(s.Adapter), s.AdapterSpecific
+	bus, err := redisbus.New(r.client, options)
+	if err != nil {
+		return nil, err
+	}
+	r.buses = append(r.buses, bus)
+	return adapter.NewNode(bus, adapter.Options{RequestTimeout: s.AdapterTimeout}), nil
 }
 
 // Close leaves the cluster and waits for everything JoinRooms has started.
 func (r *Rooms) Close() error {
-	r.Node.Close()
-	r.bus.Close()
+	for _, node := range []*adapter.Node{r.Node, r.Mirror} {
+		if node != nil {
+			node.Close()
+		}
+	}
+	for _, bus := range r.buses {
+		bus.Close()
+	}
 	return r.client.Close()
 }
 
-// roomStats shows Prometheus what a bus counts.
-type roomStats struct{ bus *redisbus.Bus }
+// roomStats shows Prometheus what nodes and buses count.
+type roomStats struct{ rooms *Rooms }
 
 var (
 	roomChannels = prometheus.NewDesc("pona_adapter_channels", "Channels of Redis subscribed to.", nil, nil)
-	roomMessages = prometheus.NewDesc("pona_adapter_messages_total", "Messages to and from other servers, by what became of them.", []string{"outcome"}, nil)
+	roomMessages = prometheus.NewDesc("pona_adapter_messages_total", "Messages to and from other servers, by what became of them; malformed and overflowed ones came and were dropped.", []string{"outcome"}, nil)
+	roomRequests = prometheus.NewDesc("pona_adapter_requests_total", "Requests to other servers: answered by all, not by all in time, or not sent because Redis could not be reached.", []string{"outcome"}, nil)
 	roomLost     = prometheus.NewDesc("pona_adapter_connections_lost_total", "Connections of subscriptions that broke.", nil, nil)
 	roomAgain    = prometheus.NewDesc("pona_adapter_resubscriptions_total", "Channels subscribed to once more after a connection broke.", nil, nil)
 )
 
 // Describe is prometheus.Collector's.
 func (roomStats) Describe(d chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{roomChannels, roomMessages, roomLost, roomAgain} {
+	for _, desc := range []*prometheus.Desc{roomChannels, roomMessages, roomRequests, roomLost, roomAgain} {
 		d <- desc
 	}
 }
 
 // Collect is prometheus.Collector's.
 func (r roomStats) Collect(m chan<- prometheus.Metric) {
-	s := r.bus.Stats()
-	m <- prometheus.MustNewConstMetric(roomChannels, prometheus.GaugeValue, float64(s.Channels))
-	for outcome, n := range map[string]uint64{
-		"published": s.Published, "refused": s.Refused, "received": s.Received, "malformed": s.Malformed, "overflowed": s.Overflowed,
-	} {
-		m <- prometheus.MustNewConstMetric(roomMessages, prometheus.CounterValue, float64(n), outcome)
+	asked := r.rooms.Node.Stats()
+	channels, lost, again := 0, uint64(0), uint64(0)
+	messages := map[string]uint64{"overflowed": asked.Dropped}
+	for _, bus := range r.rooms.buses {
+		s := bus.Stats()
+		channels, lost, again = channels+s.Channels, lost+s.Lost, again+s.Resubscribed
+		messages["published"] += s.Published
+		messages["refused"] += s.Refused
+		messages["received"] += s.Received
+		messages["malformed"] += s.Malformed
+		messages["overflowed"] += s.Overflowed
 	}
-	m <- prometheus.MustNewConstMetric(roomLost, prometheus.CounterValue, float64(s.Lost))
-	m <- prometheus.MustNewConstMetric(roomAgain, prometheus.CounterValue, float64(s.Resubscribed))
+	count := func(desc *prometheus.Desc, n uint64, labels ...string) {
+		m <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
+	}
+	m <- prometheus.MustNewConstMetric(roomChannels, prometheus.GaugeValue, float64(channels))
+	for outcome, n := range messages {
+		count(roomMessages, n, outcome)
+	}
+	count(roomRequests, asked.Complete, "complete")
+	count(roomRequests, asked.Incomplete, "incomplete")
+	count(roomRequests, asked.Unreachable, "unreachable")
+	count(roomLost, lost)
+	count(roomAgain, again)
 }

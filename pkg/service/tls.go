@@ -60,21 +60,28 @@ type ClientTLS struct {
 	CA        string // file of the authorities (PEM) that the other's certificate must be from
 	Cert, Key string // files of the certificate to show; empty for none
 	Name      string // that the other's certificate must hold; empty: the address that is called
+	System    bool   // without CA, TLS is spoken all the same, with the system's authorities
 }
 
 // Config is nil without authorities. The error names the setting.
 func (c ClientTLS) Config() (*tls.Config, error) {
-	if c.CA == "" {
-		if c.Cert != "" || c.Key != "" || c.Name != "" {
-			return nil, fmt.Errorf("%s-ca: needed for TLS", c.Setting)
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
+	switch {
+	case c.CA != "":
+		pool, err := (&authorities{setting: c.Setting + "-ca", file: c.CA}).get()
+		if err != nil {
+			return nil, err
 		}
+		config.RootCAs = pool
+	case c.System:
+	case c.Cert != "" || c.Key != "" || c.Name != "":
+		return nil, fmt.Errorf("%s-ca: needed for TLS", c.Setting)
+	default:
 		return nil, nil
 	}
-	pool, err := (&authorities{setting: c.Setting + "-ca", file: c.CA}).get()
-	if err != nil {
-		return nil, err
+	if c.Key != "" && c.Cert == "" {
+		return nil, fmt.Errorf("%s-cert: needed with %s-key", c.Setting, c.Setting)
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: c.Name}
 	if c.Cert != "" {
 		pair := &certificate{setting: c.Setting + "-cert", cert: c.Cert, key: c.Key}
 		if _, err := pair.get(); err != nil {

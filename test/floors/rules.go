@@ -45,7 +45,8 @@ var rules = []row{
 	{"pkg/health", nil},
 	{"pkg/quietnet", nil},
 	{"pkg/metrics", []string{"pkg/settings"}},
-	{"pkg/service", []string{"pkg/settings", "pkg/health", "pkg/adapter/..."}},
+	{"pkg/service/tlstest", nil},
+	{"pkg/service", []string{"pkg/service/tlstest", "pkg/settings", "pkg/health", "pkg/adapter/..."}},
 
 	// Floor 3: fanout, in the order in which an event passes.
 	{"services/fanout/cmd/...", []string{"pkg/service", "services/fanout/app"}},

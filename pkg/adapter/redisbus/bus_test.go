@@ -21,26 +21,26 @@ const patience = 20 * time.Second
 // connect makes a bus that ends with the test.
 func connect(t *testing.T, address string, opts Options) *Bus {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialerRetries: 1})
-	t.Cleanup(func() { _ = client.Close() })
-	b, err := New(client, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	return b
+	return over(t, redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialerRetries: 1}), opts)
 }
 
 func TestPromises(t *testing.T) {
 	server := redistest.Start(t)
 	for name, opts := range map[string]Options{
 		"classic": {}, "specific": {SpecificResponses: true}, "sharded": {Mode: Sharded}, "sharded-static": {Mode: ShardedStatic},
+		"classic, RESP2": {}, "sharded, RESP2": {Mode: Sharded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts.Key = name
+			protocol := 3
+			if strings.HasSuffix(name, "RESP2") {
+				protocol = 2
+			}
 			adaptertest.Run(t, adaptertest.Cluster{
-				Bus:    func(t *testing.T) adapter.Bus { return connect(t, server.Addr(), opts) },
+				Bus: func(t *testing.T) adapter.Bus {
+					return over(t, redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: protocol, MaxRetries: -1, DialerRetries: 1}), opts)
+				},
 				Synced: func(ctx context.Context, b adapter.Bus) error { return b.(*Bus).Synced(ctx) },
 			})
 		})

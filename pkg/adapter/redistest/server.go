@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +25,8 @@ type Server struct {
 	out sync.WaitGroup // its output
 }
 
-// Start runs redis-server with arguments of its command line and returns when it takes connections.
+// Start runs redis-server with arguments of its command line and returns when it takes connections, over TLS
+// only where the arguments name a certificate.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Port: freePort(t), args: args}
@@ -48,7 +50,11 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 // Restart runs the server again, on the same port, after Kill.
 func (s *Server) Restart() {
 	s.t.Helper()
-	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}, s.args...)
+	port := []string{"--port", strconv.Itoa(s.Port)}
+	if slices.Contains(s.args, "--tls-cert-file") {
+		port = []string{"--port", "0", "--tls-port", strconv.Itoa(s.Port)}
+	}
+	args := append(append(port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()), s.args...)
 	if s.config != "" {
 		args = []string{s.config, "--sentinel", "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1"}
 	}

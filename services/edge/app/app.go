@@ -121,10 +121,10 @@ func (a *App) build() (err error) {
 		a.id = "edge " + advertise
 	}
 	if s.Redis != "" {
-		if a.redis, err = service.NewRedis(s.Redis, s.RedisMode, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
-			return fmt.Errorf("redis-url: %w", err)
+		if a.redis, err = service.NewRedis(s.RedisSettings, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
+			return err
 		}
-		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, a.registry); err != nil {
+		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, false, a.registry); err != nil {
 			return err
 		}
 	}

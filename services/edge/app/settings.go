@@ -73,7 +73,7 @@ type Settings struct {
 	CommandRateGuild  float64 `default:"100" unit:"commands a second, 0 for no bound" group:"Commands" help:"Commands of one guild on this edge."`
 	CommandStrikes    int     `default:"50" unit:"commands, 0 for never" group:"Commands" help:"Commands of one socket in a minute over its own or its user's rate, after which it is disconnected from the guild."`
 
-	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
+	service.RedisSettings
 	service.RoomSettings
 
 	Auth               string        `default:"discord" enum:"discord,jwt,insecure-dev" group:"Authentication" help:"Who says who a user is; jwt is a backend of one's own that signs tokens, insecure-dev believes everybody, on loopback only."`

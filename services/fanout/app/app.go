@@ -52,7 +52,6 @@ type App struct {
 
 	redis    *service.Redis // nil without Redis
 	rooms    *service.Rooms // nil without the Socket.IO servers
-	mirror   *service.Rooms // nil without the mirror
 	nats     *natsWatch
 	stream   atomic.Pointer[stream.Stream] // nil until it is open
 	ingest   *ingest.Server
@@ -77,47 +76,47 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 	a := &App{settings: s, log: log.With("fanout", s.ID), health: h, running: h.Condition("running"), warnings: warnings,
 		registry: metrics.NewRegistry(Program.Name, settings.BuildOf(Program))}
 	a.nats = newNATSWatch(s.NATS, s.ID, h.Condition("nats"), a.log)
-	if s.Redis != "" {
-		var err error
-		if a.redis, err = service.NewRedis(s.Redis, s.RedisMode, h.Condition("redis"), a.registry, a.log); err != nil {
-			return nil, fmt.Errorf("redis-url: %w", err)
-		}
-		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, a.registry); err != nil {
-			return nil, err
-		}
-		if s.Mirror {
-			if a.mirror, err = a.redis.JoinMirror(s.RoomSettings); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := a.secure(); err != nil {
-		if a.redis != nil {
-			_ = a.redis.Client.Close() // it has not been used
-		}
-		return nil, err
-	}
-	if err := a.listen(); err != nil {
-		for _, rooms := range []*service.Rooms{a.rooms, a.mirror} {
-			if rooms != nil {
-				_ = rooms.Close()
-			}
-		}
-		if a.redis != nil {
-			_ = a.redis.Client.Close() // it has not been used
-		}
+	if err := a.prepare(); err != nil {
+		a.abandon()
 		return nil, err
 	}
 	a.build()
 	return a, nil
 }
 
+// prepare does what may be refused.
+func (a *App) prepare() (err error) {
+	s := a.settings
+	if s.Redis != "" {
+		if a.redis, err = service.NewRedis(s.RedisSettings, a.health.Condition("redis"), a.registry, a.log); err != nil {
+			return err
+		}
+		if a.rooms, err = a.redis.JoinRooms(s.RoomSettings, s.Mirror, a.registry); err != nil {
+			return err
+		}
+	}
+	if err := a.secure(); err != nil {
+		return err
+	}
+	return a.listen()
+}
+
+// abandon closes what prepare has made before it met an error; nothing is in use yet.
+func (a *App) abandon() {
+	if a.rooms != nil {
+		_ = a.rooms.Close()
+	}
+	if a.redis != nil {
+		_ = a.redis.Client.Close()
+	}
+}
+
 // build makes the parts, the last in the way of an event first.
 func (a *App) build() {
 	s := a.settings
 	var mirror func(uint64, *playerv1.Event)
-	if a.mirror != nil {
-		mirror = rooms.NewMirror(a.mirror.Node, a.log).Event
+	if a.rooms != nil && a.rooms.Mirror != nil {
+		mirror = rooms.NewMirror(a.rooms.Mirror, a.log).Event
 	}
 	a.owner = owner.New(s.Partitions, owner.Options{
 		Mirror: mirror,

@@ -77,10 +77,8 @@ func (a *App) Run(ctx context.Context) error {
 	stopping.Step("admin and Redis", func(ctx context.Context) error {
 		stopBackground()
 		err := service.Within(ctx, watching.Wait)
-		for _, rooms := range []*service.Rooms{a.rooms, a.mirror} {
-			if rooms != nil {
-				err = errors.Join(err, rooms.Close())
-			}
+		if a.rooms != nil {
+			err = errors.Join(err, a.rooms.Close())
 		}
 		if a.redis != nil {
 			err = errors.Join(err, a.redis.Client.Close())

@@ -41,7 +41,7 @@ type Settings struct {
 
 	CommandTimeout time.Duration `default:"5s" group:"Commands" help:"Time a bot has to answer a command."`
 
-	Redis string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster. Empty: none."`
+	service.RedisSettings
 	service.RoomSettings
 	Mirror bool `group:"Rooms" help:"Send what listeners of guilds are sent to those on Node servers too, through the adapter. For a migration only."`
 
@@ -99,6 +99,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.NATS == "" {
 		return fmt.Errorf("nats-url: empty, must be a URL")
+	}
+	if s.Mirror && (s.Redis == "" || s.Adapter == "off") {
+		return fmt.Errorf("mirror: needs redis-url, and an adapter that is not off")
 	}
 	if s.ID != "" && !idPattern.MatchString(s.ID) {
 		return fmt.Errorf("id: %q, must be 1 to 64 letters, digits, - and _", s.ID)

@@ -2,14 +2,6 @@ package app_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,65 +15,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/pona-realtime/pona/pkg/service"
+	"github.com/pona-realtime/pona/pkg/service/tlstest"
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/app"
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
 )
-
-// authority makes certificates for 127.0.0.1 in a folder.
-type authority struct {
-	t      *testing.T
-	folder string
-	cert   *x509.Certificate
-	key    *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t, folder: t.TempDir()}
-	a.cert, a.key = a.issue("ca", nil)
-	return a
-}
-
-// issue writes NAME.pem and NAME.key.
-func (a *authority) issue(name string, parent *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: parent == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	signer := a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: pkcs8}} {
-		if err := os.WriteFile(a.file(file), pem.EncodeToMemory(block), 0o600); err != nil {
-			a.t.Fatal(err)
-		}
-	}
-	return cert, key
-}
-
-func (a *authority) file(name string) string { return filepath.Join(a.folder, name) }
 
 // dial calls a fanout as the settings of an edge say.
 func dial(t *testing.T, address string, c *service.ClientTLS) botv1.BotServiceClient {
@@ -114,23 +53,23 @@ func publish(client botv1.BotServiceClient, token string) codes.Code {
 
 // TestCallersShowCertificates has a fanout that lets in only those whom its authority knows.
 func TestCallersShowCertificates(t *testing.T) {
-	ours, others := newAuthority(t), newAuthority(t)
-	ours.issue("fanout", ours.cert)
-	ours.issue("edge", ours.cert)
-	others.issue("edge", others.cert)
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	ours.Issue("fanout")
+	ours.Issue("edge")
+	others.Issue("edge")
 	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) {
-		s.TLSCert, s.TLSKey, s.TLSClientCA = ours.file("fanout.pem"), ours.file("fanout.key"), ours.file("ca.pem")
+		s.TLSCert, s.TLSKey, s.TLSClientCA = ours.File("fanout.pem"), ours.File("fanout.key"), ours.File("ca.pem")
 	})
 	for name, test := range map[string]struct {
 		tls  *service.ClientTLS
 		want codes.Code
 	}{
-		"ours":                  {&service.ClientTLS{CA: ours.file("ca.pem"), Cert: ours.file("edge.pem"), Key: ours.file("edge.key")}, codes.OK},
+		"ours":                  {&service.ClientTLS{CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key")}, codes.OK},
 		"no TLS":                {nil, codes.Unavailable},
-		"no certificate":        {&service.ClientTLS{CA: ours.file("ca.pem")}, codes.Unavailable},
-		"another's certificate": {&service.ClientTLS{CA: ours.file("ca.pem"), Cert: others.file("edge.pem"), Key: others.file("edge.key")}, codes.Unavailable},
-		"trusts another":        {&service.ClientTLS{CA: others.file("ca.pem"), Cert: ours.file("edge.pem"), Key: ours.file("edge.key")}, codes.Unavailable},
-		"expects another name":  {&service.ClientTLS{CA: ours.file("ca.pem"), Cert: ours.file("edge.pem"), Key: ours.file("edge.key"), Name: "fanout"}, codes.Unavailable},
+		"no certificate":        {&service.ClientTLS{CA: ours.File("ca.pem")}, codes.Unavailable},
+		"another's certificate": {&service.ClientTLS{CA: ours.File("ca.pem"), Cert: others.File("edge.pem"), Key: others.File("edge.key")}, codes.Unavailable},
+		"trusts another":        {&service.ClientTLS{CA: others.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key")}, codes.Unavailable},
+		"expects another name":  {&service.ClientTLS{CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key"), Name: "fanout"}, codes.Unavailable},
 	} {
 		if got := publish(dial(t, f.GRPCAddr(), test.tls), ""); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)

@@ -1,0 +1,165 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
+	"github.com/pona-realtime/pona/pkg/adapter/adaptertest"
+	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+	"github.com/pona-realtime/pona/pkg/health"
+	"github.com/pona-realtime/pona/pkg/service/tlstest"
+)
+
+// join lets two services into the cluster, and returns what one says of the other.
+func join(t *testing.T, s RedisSettings) (others int, err error) {
+	t.Helper()
+	rooms := RoomSettings{Adapter: "classic", AdapterKey: "pona:socket.io", AdapterTimeout: 5 * time.Second}
+	var clusters [2]*adapter.Cluster
+	for i := range clusters {
+		r, err := NewRedis(s, health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return 0, err
+		}
+		t.Cleanup(func() { _ = r.Client.Close() })
+		joined, err := r.JoinRooms(rooms, false, nil)
+		if err != nil {
+			return 0, err
+		}
+		t.Cleanup(func() {
+			if err := joined.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		clusters[i] = joined.Node.Join("/", adaptertest.NewLocal())
+		if _, err := clusters[i].Servers(t.Context()); err != nil {
+			return 0, err // or both are known from here on
+		}
+	}
+	if _, err := clusters[0].FetchSockets(t.Context(), adapter.Target{}); err != nil {
+		return 0, err
+	}
+	return clusters[0].Servers(t.Context())
+}
+
+// TestRedisOverTLS has a Redis that lets in only those whom its authority knows.
+func TestRedisOverTLS(t *testing.T) {
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	ours.Issue("redis")
+	ours.Issue("edge")
+	others.Issue("edge")
+	server := redistest.Start(t, "--tls-cert-file", ours.File("redis.pem"), "--tls-key-file", ours.File("redis.key"), "--tls-ca-cert-file", ours.File("ca.pem"))
+	url := "rediss://" + server.Addr()
+	for name, test := range map[string]struct {
+		settings RedisSettings
+		want     string // in the error; empty for none
+	}{
+		"ours":                    {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisCert: ours.File("edge.pem"), RedisKey: ours.File("edge.key")}, ""},
+		"no TLS":                  {RedisSettings{Redis: "redis://" + server.Addr()}, "cannot be reached"},
+		"no certificate":          {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem")}, "certificate required"},
+		"another's certificate":   {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisCert: others.File("edge.pem"), RedisKey: others.File("edge.key")}, "unknown certificate authority"},
+		"trusts another":          {RedisSettings{Redis: url, RedisCA: others.File("ca.pem"), RedisCert: ours.File("edge.pem"), RedisKey: ours.File("edge.key")}, "unknown authority"},
+		"trusts the system's":     {RedisSettings{Redis: url}, "unknown authority"},
+		"expects another name":    {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisName: "redis"}, "redis"},
+		"no file":                 {RedisSettings{Redis: url, RedisCA: ours.File("nothing.pem")}, "redis-ca: "},
+		"a key is no authority":   {RedisSettings{Redis: url, RedisCA: ours.File("edge.key")}, "redis-ca: no certificate in it"},
+		"no such certificate":     {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisCert: ours.File("nothing.pem"), RedisKey: ours.File("edge.key")}, "redis-cert: "},
+		"a key alone":             {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisKey: ours.File("edge.key")}, "redis-cert: "},
+		"authorities without TLS": {RedisSettings{Redis: "redis://" + server.Addr(), RedisCA: ours.File("ca.pem")}, "redis-ca"},
+		"no mode":                 {RedisSettings{Redis: url, RedisMode: "ring"}, "redis-mode: "},
+		"no URL":                  {RedisSettings{Redis: "http://127.0.0.1"}, "redis-url: "},
+		"no master's name":        {RedisSettings{Redis: url, RedisMode: "sentinel"}, "redis-url: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := join(t, test.settings)
+			switch {
+			case test.want == "" && (err != nil || n != 1):
+				t.Errorf("%d others, %v", n, err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("%v, want an error with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestRedisWithUsers has a Redis of many tenants: a user and a database of ours, and only our keys and channels.
+func TestRedisWithUsers(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "the operator's")
+	operator := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "the operator's"})
+	defer operator.Close()
+	for _, rule := range [][]any{
+		{"pona", "on", ">a secret", "resetkeys", "~pona:*", "resetchannels", "&pona:socket.io*", "-@all", "+@connection", "+@pubsub", "+@read", "+@write", "+@scripting", "-@dangerous"},
+		{"nosy", "on", ">a secret", "resetchannels", "&others:*", "+@all"},
+	} {
+		if err := operator.Do(t.Context(), append([]any{"ACL", "SETUSER"}, rule...)...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		login, query string
+		want         string // in the error; empty for none
+		listed       string // of the connections
+	}{
+		"RESP3":                  {"pona:a%20secret@", "", "", " user=pona redir=-1 resp=3\n"},
+		"RESP2":                  {"pona:a%20secret@", "?protocol=2", "", " user=pona redir=-1 resp=2\n"},
+		"the operator, RESP2":    {":the%20operator's@", "?protocol=2", "", " user=default redir=-1 resp=2\n"},
+		"a wrong password":       {"pona:another@", "", "WRONGPASS", ""},
+		"no password":            {"", "", "NOAUTH", ""},
+		"channels not permitted": {"nosy:a%20secret@", "", "NOPERM", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := join(t, RedisSettings{Redis: "redis://" + test.login + server.Addr() + "/5" + test.query})
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("%v, want an error with %q", err, test.want)
+				}
+				return
+			}
+			if err != nil || n != 1 {
+				t.Errorf("%d others, %v", n, err)
+			}
+			ours := 0
+			for line := range strings.Lines(operator.ClientList(t.Context()).Val()) {
+				if strings.Contains(line, " db=5 ") {
+					ours++
+					if !strings.Contains(line, test.listed) {
+						t.Errorf("not %q: %s", test.listed, line)
+					}
+				}
+			}
+			if ours < 4 { // of each, one that subscribes and one that asks
+				t.Errorf("%d connections to database 5", ours)
+			}
+		})
+	}
+}
+
+// TestARefusedLoginIsSaid names Redis' own reason where operators look, and does not show the password.
+func TestARefusedLoginIsSaid(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "right")
+	h := health.New()
+	lines := make(lineLog, 100)
+	r, err := NewRedis(RedisSettings{Redis: "redis://:wrong-secret@" + server.Addr()}, h.Condition("redis"), nil, slog.New(slog.NewTextHandler(lines, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Client.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.Watch(ctx) }()
+	line := <-lines
+	stop()
+	<-ended
+	if !strings.Contains(line, "WRONGPASS") || strings.Contains(line, "wrong-secret") {
+		t.Error(line)
+	}
+	if waits := fmt.Sprint(h.Missing()); !strings.Contains(waits, "WRONGPASS") {
+		t.Error(waits)
+	}
+}
