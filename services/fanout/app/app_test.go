@@ -132,6 +132,7 @@ func TestStopEndsEveryCallAndLeavesNothingRunning(t *testing.T) {
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
+	edge.AwaitEvents(guild, 1) // had it not come by now, it would be the next owner's
 	began := time.Now()
 	f.stop(t) // and TestMain looks for goroutines
 	if took := time.Since(began); took > 5*time.Second {

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,9 @@ const childURL = "PONA_TEST_FANOUT_NATS"
 // childPartitions says how many partitions that one has, where a test wants other than 8.
 const childPartitions = "PONA_TEST_FANOUT_PARTITIONS"
 
+// childID is its id, where a test wants another than "child".
+const childID = "PONA_TEST_FANOUT_ID"
+
 func TestMain(m *testing.M) {
 	if url := os.Getenv(childURL); url != "" {
 		if err := runChild(url); err != nil {
@@ -38,7 +42,7 @@ func runChild(url string) error {
 	if err != nil {
 		return err
 	}
-	s.ID = "child"
+	s.ID = cmp.Or(os.Getenv(childID), "child")
 	if text := os.Getenv(childPartitions); text != "" {
 		if _, err := fmt.Sscan(text, &s.Partitions); err != nil {
 			return err

@@ -11,22 +11,16 @@ import (
 	"github.com/pona-realtime/pona/pkg/service"
 )
 
-// measureLag adds how far the partitions are behind the stream.
+// measureLag adds how far the partitions, which are read together, are behind the stream.
 func (a *App) measureLag() {
-	lag := func(of func(sum, most uint64) uint64) func() float64 {
-		return func() float64 {
-			if s := a.stream.Load(); s != nil {
-				return float64(of(s.Lag()))
-			}
-			return 0
-		}
-	}
 	promauto.With(a.registry).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "pona_fanout_lag_events", Help: "Events stored that this fanout's partitions have not handled, all together.",
-	}, lag(func(sum, _ uint64) uint64 { return sum }))
-	promauto.With(a.registry).NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "pona_fanout_lag_events_most", Help: "Events stored that a partition has not handled, of the one that is furthest behind.",
-	}, lag(func(_, most uint64) uint64 { return most }))
+	}, func() float64 {
+		if s := a.stream.Load(); s != nil {
+			return float64(s.Lag())
+		}
+		return 0
+	})
 }
 
 // summary is a fanout in a few numbers: GET /v1/metrics, and the line of the log.

@@ -29,6 +29,10 @@ func (o *Owner) Run(ctx context.Context, stopWithin time.Duration) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var watching errgroup.Group
 	watching.Go(func() error { return o.watch(background) })
+	watching.Go(func() error {
+		insist(background, o.log, "reading events", func() error { return o.events.Load().Run(background) })
+		return nil
+	})
 	o.campaign(ctx, background)
 
 	bounded, cancel := context.WithTimeout(background, stopWithin)

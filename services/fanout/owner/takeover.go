@@ -2,6 +2,7 @@ package owner
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,11 +104,9 @@ func (p *partition) restore(ctx context.Context) bool {
 
 // follow handles the partition's events until ctx ends.
 func (p *partition) follow(ctx context.Context, g *goal) {
-	p.insist(ctx, "reading the partition's events", func() error {
-		return p.events.Follow(ctx, p.lease.partition, p.handled(), func(d *edgev1.Delivery) {
-			p.handle(d)
-			g.check(p.handled())
-		})
+	p.events.Follow(ctx, p.lease.partition, p.handled(), func(d *edgev1.Delivery) {
+		p.handle(d)
+		g.check(p.handled())
 	})
 }
 
@@ -141,6 +140,11 @@ func (p *partition) load(guildID uint64) (snapshot *edgev1.Snapshot, revision ui
 
 // insist tries until it works, and says so at the first failure. It is false when ctx ended first.
 func (p *partition) insist(ctx context.Context, doing string, try func() error) bool {
+	return insist(ctx, p.log, doing, try)
+}
+
+// insist tries until it works or ctx ends, and logs the first failure.
+func insist(ctx context.Context, log *slog.Logger, doing string, try func() error) bool {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 50*time.Millisecond, time.Second
 	for said := false; ctx.Err() == nil; said = true {
@@ -149,7 +153,7 @@ func (p *partition) insist(ctx context.Context, doing string, try func() error) 
 			return true
 		}
 		if !said && ctx.Err() == nil {
-			p.log.Warn(doing+", trying again", "error", err)
+			log.Warn(doing+", trying again", "error", err)
 		}
 		pause(ctx, retry.NextBackOff())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,19 +25,6 @@ const (
 	prefetchMessages, prefetchBytes = 512, 16 << 20
 )
 
-// Follow calls handle for each event of the partition after the sequence, in order and once, until
-// ctx ends; then it returns nil. Lost connections are made up for. Another error means that NATS
-// refused, and Follow may be called again.
-func (s *Stream) Follow(ctx context.Context, partition uint32, after uint64, handle func(*edgev1.Delivery)) error {
-	lag := &s.lag[partition]
-	defer lag.Store(0)
-	return s.read(ctx, ofPartition(partition), after, func(d *edgev1.Delivery, behind uint64) bool {
-		lag.Store(behind)
-		handle(d)
-		return true
-	})
-}
-
 // Range is a part of a guild's events.
 type Range struct {
 	GuildID  uint64
@@ -53,7 +41,7 @@ func (s *Stream) History(ctx context.Context, r Range) (events []*edgev1.Deliver
 		return nil, false, err // nor would the read ever come to its end
 	}
 	size, done := 0, false
-	err = s.read(ctx, s.ofGuild(r.GuildID), r.After, func(d *edgev1.Delivery, _ uint64) bool {
+	err = s.read(ctx, []string{s.ofGuild(r.GuildID)}, r.After, func(d *edgev1.Delivery, _ uint32, _ uint64) bool {
 		done = d.GetSequence() >= r.UpTo
 		if d.GetSequence() <= r.UpTo {
 			events = append(events, d)
@@ -102,7 +90,8 @@ func (s *Stream) Last(ctx context.Context, partition uint32) (uint64, error) {
 func (s *Stream) Positions(partition uint32, handle func(guildID, after uint64, event []byte)) (stop func(), err error) {
 	sub, err := s.nc.Subscribe(positionsOf(partition), func(msg *nats.Msg) {
 		after, _ := strconv.ParseUint(msg.Header.Get(afterHeader), 10, 64) // 0 where another program sends none
-		handle(guildOf(msg.Subject), after, msg.Data)
+		_, guildID := placeOf(msg.Subject)
+		handle(guildID, after, msg.Data)
 	})
 	if err != nil {
 		return nil, err
@@ -110,21 +99,14 @@ func (s *Stream) Positions(partition uint32, handle func(guildID, after uint64, 
 	return func() { _ = sub.Unsubscribe() }, nil // an error means that the connection is gone, and the subscription with it
 }
 
-// Lag is how many stored events the partitions that are followed have not handled: all together, and
-// of the one that is furthest behind.
-func (s *Stream) Lag() (sum, most uint64) {
-	for i := range s.lag {
-		behind := s.lag[i].Load()
-		sum, most = sum+behind, max(most, behind)
-	}
-	return sum, most
-}
+// Lag is how many stored events of the partitions that are followed have not been handled.
+func (s *Stream) Lag() uint64 { return s.reader.lag.Load() }
 
-// read hands the stored events of a subject to handle until that says false or ctx ends, and with
-// each how many more there are.
-func (s *Stream) read(ctx context.Context, subject string, after uint64, handle func(d *edgev1.Delivery, more uint64) bool) error {
+// read hands the stored events of subjects to handle until that says false or ctx ends, and with each
+// its partition and how many more there are.
+func (s *Stream) read(ctx context.Context, subjects []string, after uint64, handle func(d *edgev1.Delivery, partition uint32, more uint64) bool) error {
 	consumer, err := s.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects:    []string{subject},
+		FilterSubjects:    subjects,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       after + 1,
 		InactiveThreshold: consumerIdle,
@@ -133,11 +115,11 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, handle 
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("reading %s: %w", subject, err)
+		return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes), jetstream.PullHeartbeat(consumerHeartbeat))
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", subject, err)
+		return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
 	}
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
@@ -147,18 +129,19 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, handle 
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", subject, err)
+			return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", subject, err)
+			return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
 		}
+		partition, guildID := placeOf(msg.Subject())
 		if !handle(&edgev1.Delivery{
-			GuildId:    guildOf(msg.Subject()),
+			GuildId:    guildID,
 			Sequence:   meta.Sequence.Stream,
 			Event:      msg.Data(),
 			StoredAtNs: meta.Timestamp.UnixNano(),
-		}, meta.NumPending) {
+		}, partition, meta.NumPending) {
 			return nil
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -44,7 +43,7 @@ type Stream struct {
 	stream     jetstream.Stream
 	partitions uint32
 	maxEvent   int
-	lag        []atomic.Uint64 // by partition
+	reader     reader
 }
 
 // ErrSettings means that the settings do not fit what is there, and will not by trying again.
@@ -57,7 +56,8 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{nc: nc, js: js, partitions: o.Partitions, lag: make([]atomic.Uint64, o.Partitions), maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
+	s := &Stream{nc: nc, js: js, partitions: o.Partitions, maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
+	s.reader.followers, s.reader.again = make(map[uint32]*follower), func() {}
 	want := o.config()
 	s.stream, err = js.Stream(ctx, Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -1,9 +1,11 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -198,6 +200,79 @@ func TestHistoryIsWholeOrGone(t *testing.T) {
 	}
 }
 
+// run reads for the stream's followers until the end of the test.
+func run(t *testing.T, s *stream.Stream) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ctx.Err() == nil {
+			_ = s.Run(ctx) // NATS away: again, as the owner does
+		}
+	})
+	t.Cleanup(func() { cancel(); running.Wait() })
+}
+
+// follow sends a partition's events to came until leave is called or the test ends.
+func follow(t *testing.T, s *stream.Stream, partition uint32, after uint64, came chan<- *edgev1.Delivery) (leave func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		s.Follow(ctx, partition, after, func(d *edgev1.Delivery) { came <- d })
+	}()
+	leave = func() { cancel(); <-left }
+	t.Cleanup(leave)
+	return leave
+}
+
+func TestFollowersComeAndGo(t *testing.T) {
+	s, err := open(t, fanouttest.StartNATS(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guilds := []uint64{1, 2, 3} // of different partitions
+	partition := func(i int) uint32 { return player.Partition(guilds[i], 64) }
+	var sequences [3][]uint64
+	publish := func() {
+		for i, g := range guilds {
+			sequences[i] = append(sequences[i], store(t, s, fanouttest.Volume(g, len(sequences[i]))))
+		}
+	}
+	var came [3]chan *edgev1.Delivery
+	for i := range came {
+		came[i] = make(chan *edgev1.Delivery, 100)
+	}
+	expect := func(i int, want ...uint64) {
+		t.Helper()
+		for _, sequence := range want {
+			if d := <-came[i]; d.GetSequence() != sequence || d.GetGuildId() != guilds[i] {
+				t.Fatalf("to follower %d came %v, want sequence %d", i, d, sequence)
+			}
+		}
+	}
+	publish()
+	run(t, s)
+	follow(t, s, partition(0), 0, came[0])
+	expect(0, sequences[0]...)
+	publish()
+	leave := follow(t, s, partition(1), 0, came[1]) // is behind the first
+	expect(1, sequences[1]...)
+	expect(0, sequences[0][1])
+	leave()
+	publish() // of which the second must hear nothing
+	expect(0, sequences[0][2])
+	follow(t, s, partition(2), sequences[2][0], came[2])
+	expect(2, sequences[2][1:]...)
+	follow(t, s, partition(1), sequences[1][2], came[1])
+	publish()
+	for i := range came {
+		expect(i, sequences[i][3])
+		if len(came[i]) > 0 {
+			t.Errorf("follower %d heard %v", i, <-came[i])
+		}
+	}
+}
+
 func TestFollowGoesOnAfterNATSWasAway(t *testing.T) {
 	n := fanouttest.StartNATS(t)
 	s, err := open(t, n, func(o *stream.Options) { o.Partitions = 1 })
@@ -206,10 +281,8 @@ func TestFollowGoesOnAfterNATSWasAway(t *testing.T) {
 	}
 	first := store(t, s, fanouttest.Volume(1, 1))
 	came := make(chan *edgev1.Delivery, 10)
-	followed := make(chan error, 1)
-	go func() {
-		followed <- s.Follow(t.Context(), 0, first, func(d *edgev1.Delivery) { came <- d })
-	}()
+	run(t, s)
+	follow(t, s, 0, first, came)
 	second := store(t, s, fanouttest.Volume(2, 1))
 	if d := <-came; d.GetSequence() != second {
 		t.Fatalf("first came %v", d)

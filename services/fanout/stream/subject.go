@@ -27,6 +27,9 @@ func ofPartition(partition uint32) string {
 	return "events." + strconv.FormatUint(uint64(partition), 10) + ".>"
 }
 
+// everything matches all stored events; to NATS it is no filter at all.
+const everything = ">"
+
 // ofGuild matches the stored events of a guild.
 func (s *Stream) ofGuild(guildID uint64) string {
 	return "events." + strconv.FormatUint(uint64(player.Partition(guildID, s.partitions)), 10) + "." + strconv.FormatUint(guildID, 10) + ".*"
@@ -42,15 +45,18 @@ func (s *Stream) positionOf(guildID uint64) string {
 	return "position." + strconv.FormatUint(uint64(player.Partition(guildID, s.partitions)), 10) + "." + strconv.FormatUint(guildID, 10)
 }
 
-// guildOf reads the guild out of events.<partition>.<guild>.<kind> or position.<partition>.<guild>;
-// 0 where there is none.
-func guildOf(subject string) uint64 {
+// placeOf reads partition and guild out of events.<partition>.<guild>.<kind> or
+// position.<partition>.<guild>; a guild of 0 is none.
+func placeOf(subject string) (partition uint32, guildID uint64) {
 	_, rest, _ := strings.Cut(subject, ".")
-	_, rest, _ = strings.Cut(rest, ".")
+	number, rest, _ := strings.Cut(rest, ".")
 	id, _, _ := strings.Cut(rest, ".")
-	guildID, err := strconv.ParseUint(id, 10, 64)
+	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return guildID
+	if guildID, err = strconv.ParseUint(id, 10, 64); err != nil {
+		guildID = 0
+	}
+	return uint32(n), guildID
 }
