@@ -37,6 +37,35 @@ func TestAcceptedCoding(t *testing.T) {
 	}
 }
 
+// TestUncompressedFramesInPolls: an answer is compressed when one of its packets may be, as the
+// reference's is.
+func TestUncompressedFramesInPolls(t *testing.T) {
+	s := serve(t, Options{})
+	plain := NewFrame(Message{Data: bytes.Repeat([]byte("p"), 2000)}).Uncompressed()
+	other := NewFrame(Message{Data: bytes.Repeat([]byte("o"), 2000)})
+	tests := []struct {
+		name   string
+		frames []*Frame
+		want   string
+	}{
+		{"one that may not be", []*Frame{plain}, ""},
+		{"joined", []*Frame{JoinFrames(plain, plain)}, ""},
+		{"one that may be", []*Frame{other}, "gzip"},
+		{"both", []*Frame{plain, other}, "gzip"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			query := s.open(t)
+			session := s.engine.lookup(query[strings.LastIndex(query, "=")+1:])
+			for _, f := range tt.frames {
+				session.Send(f)
+			}
+			res, _ := s.do(t, "GET", query, "", "Accept-Encoding", "gzip")
+			expectHeaders(t, "poll", res, "Content-Encoding", tt.want)
+		})
+	}
+}
+
 // TestHTTPCompression: "gzip/deflate as accepted from 1024 bytes". The payload is the message and its
 // type.
 func TestHTTPCompression(t *testing.T) {

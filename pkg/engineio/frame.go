@@ -106,7 +106,8 @@ func (f *Frame) messageCount() int {
 	return n
 }
 
-// Uncompressed returns a frame of the same messages that WebSockets get without compression.
+// Uncompressed returns a frame of the same messages that WebSockets get without compression, and polls too
+// where nothing else is in the payload.
 func (f *Frame) Uncompressed() *Frame {
 	plain := &Frame{messages: f.messages, size: f.size, conflate: f.conflate, uncompressed: true}
 	for _, part := range f.parts {

@@ -88,7 +88,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.closed()
 	}
 	s.mu.Unlock()
-	s.server.writePoll(w, r, appendPolling(nil, entries))
+	s.server.writePoll(w, r, appendPolling(nil, entries), worthCompressing(entries))
 }
 
 // refuseLate answers a poll that came when the session had left polling, or was overtaken by that.
@@ -124,11 +124,11 @@ func (s *Session) awaitRacingPoll(r *http.Request) {
 	}
 }
 
-// writePoll answers a GET with a payload, compressed if that pays.
-func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte) {
+// writePoll answers a GET with a payload, compressed if that is wanted and pays.
+func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte, compress bool) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	if c := s.opts.HTTPCompression; !c.Disabled && len(body) >= orDefault(c.Threshold, 1024) {
+	if c := s.opts.HTTPCompression; compress && !c.Disabled && len(body) >= orDefault(c.Threshold, 1024) {
 		before := len(body)
 		body = compressAnswer(h, r, body, orDefault(c.Level, 6))
 		if h.Get("Content-Encoding") != "" {

@@ -1,5 +1,7 @@
 package engineio
 
+import "slices"
+
 // queue holds what could not be sent at once, for one session. It is guarded by its owner's lock.
 //
 // Bounds: Options.MaxQueueBytes and MaxQueueFrames. Past half of either, a frame with a conflation
@@ -89,6 +91,17 @@ func (q *queue) take(limit int) []entry {
 }
 
 func (q *queue) empty() bool { return len(q.entries) == 0 }
+
+// worthCompressing tells whether a payload of the entries may be compressed: as in the reference, when one of
+// them may be, though others ask not to.
+func worthCompressing(entries []entry) bool {
+	return slices.ContainsFunc(entries, func(e entry) bool {
+		if e.frame != nil {
+			return !e.frame.uncompressed
+		}
+		return e.packet == PacketPing
+	})
+}
 
 // appendPolling appends the entries as a polling payload.
 func appendPolling(dst []byte, entries []entry) []byte {
