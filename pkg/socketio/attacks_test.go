@@ -147,6 +147,49 @@ func TestAttachmentsThatNeverCome(t *testing.T) {
 	s.lifted()
 }
 
+// Each attachment may be as large as a message, but not all of them.
+func TestAttachmentsTogetherAreBounded(t *testing.T) {
+	s := besiege(t, Options{MaxPacket: 300_000}, serveNothing)
+	half := make([]byte, 149_000)
+	c := enter(t, s.address, "")
+	for range 2 { // twice: nothing is added up over packets
+		c.send(`52-5["echo",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		c.sendBinary(half...)
+		c.sendBinary(half...)
+		if got := c.receive(); !strings.HasPrefix(got, `62-5[`) {
+			t.Fatalf("answered %.40s", got)
+		}
+		for range 2 {
+			if got := c.receive(); len(got) < len(half) {
+				t.Fatalf("%d bytes came back", len(got))
+			}
+		}
+	}
+	c.send(`53-["echo"]`)
+	for range 3 {
+		_ = c.write(true, half) // the server may have closed
+	}
+	c.expectClosed()
+	s.lifted()
+}
+
+// The rest of a packet may take as long as a pong, and no longer.
+func TestAnIncompletePacketEnds(t *testing.T) {
+	opts := Options{Engine: engineio.Options{PingInterval: 100 * time.Millisecond, PingTimeout: 900 * time.Millisecond}}
+	_, address := listen(t, opts, func(s *Server) { s.Of("/").OnConnection(echo) })
+	c := enter(t, address, "")
+	c.send(`51-1["echo"]`)
+	c.sendBinary(1)
+	c.expect(`31[]`) // complete: its time no longer counts
+	began := time.Now()
+	c.send(`52-["echo"]`)
+	c.sendBinary(1)
+	c.expectClosed() // though it answers pings meanwhile
+	if took := time.Since(began); took < 900*time.Millisecond {
+		t.Errorf("closed after %v", took)
+	}
+}
+
 func TestNamespacesByTheThousand(t *testing.T) {
 	s := besiege(t, Options{MaxNamespaces: 10}, func(server *Server) {
 		server.OfRegexp(regexp.MustCompile(`^/n\d+$`)).OnConnection(func(s *Socket) { s.Join("r") })

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"sync"
@@ -15,7 +14,7 @@ type connection struct {
 	server  *Server
 	session *engineio.Session
 	format  format
-	partial *decoded // a binary packet whose attachments are on their way; used by the reader only
+	partial incomplete
 
 	mu       sync.Mutex
 	timeout  *time.Timer // ConnectTimeout's; nil once a socket has joined
@@ -79,23 +78,16 @@ func (c *connection) decode(m engineio.Message) (p decoded, complete bool, err e
 	case c.format == formatMessagePack && m.Binary:
 		p, err = decodeMessagePack(m.Data)
 		return p, true, err
-	case c.format == formatMessagePack, m.Binary != (c.partial != nil):
+	case c.format == formatMessagePack, m.Binary != (c.partial.packet != nil):
 		return p, false, errViolation
 	case m.Binary:
-		p, c.partial = *c.partial, nil
-		p.attachments = append(p.attachments, bytes.Clone(m.Data))
-		p.missing--
-	default:
-		if p, err = decode(m.Data); err != nil {
-			return p, false, err
-		}
+		return c.attach(m.Data)
 	}
-	if p.missing > 0 {
-		partial := p
-		c.partial = &partial
-		return p, false, nil
+	p, err = decode(m.Data)
+	if err == nil && p.missing > 0 {
+		c.await(p, len(m.Data))
 	}
-	return p, true, nil
+	return p, p.missing == 0, err
 }
 
 func (c *connection) event(s *Socket, p *decoded) error {
@@ -203,6 +195,9 @@ func (c *connection) ReceiveClose(reason engineio.Reason, _ error) {
 	c.stopTimeout()
 	c.mu.Lock()
 	c.ended = true
+	if c.partial.clock != nil {
+		c.partial.clock.Stop()
+	}
 	c.mu.Unlock()
 	for _, s := range c.takeAll() {
 		s.end(string(reason))

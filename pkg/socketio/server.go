@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -17,6 +18,10 @@ type Options struct {
 	Engine engineio.Options
 	// ConnectTimeout closes a connection that has joined no namespace; 0 means 45s.
 	ConnectTimeout time.Duration
+	// MaxPacket bounds a packet's text and attachments together, in bytes; 0 means twice Engine.MaxPayload,
+	// which bounds each of them. A larger one, or one that is not complete within a ping's time
+	// (Engine.PingInterval and PingTimeout), closes the connection.
+	MaxPacket int64
 	// MaxNamespaces bounds the namespaces of one connection; 0 means 100. One more closes it.
 	MaxNamespaces int
 	// NamespaceLinger is how long a namespace that a parent made outlives its last socket; 0 means not
@@ -40,6 +45,7 @@ type Options struct {
 type Server struct {
 	engine   *engineio.Server
 	opts     Options
+	patience time.Duration // with an incomplete packet
 	counters counters
 
 	mu         sync.Mutex
@@ -68,7 +74,11 @@ func NewServer(opts Options) *Server {
 	if opts.MaxNamespaces == 0 {
 		opts.MaxNamespaces = 100
 	}
+	if opts.MaxPacket == 0 {
+		opts.MaxPacket = 2 * cmp.Or(opts.Engine.MaxPayload, 1e6)
+	}
 	s := &Server{opts: opts, namespaces: map[string]*Namespace{}}
+	s.patience = cmp.Or(opts.Engine.PingInterval, 25*time.Second) + cmp.Or(opts.Engine.PingTimeout, 20*time.Second)
 	if m, ok := opts.Recovery.(*MemoryRecovery); ok {
 		m.attach(s)
 	}

@@ -209,7 +209,7 @@ func (a *App) recovery(secrets [][]byte) (*gateway.Recovery, error) {
 func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 	s := a.settings
 	options := socketio.Options{
-		ConnectTimeout: s.ConnectTimeout, NamespaceLinger: s.Linger, HideCredentials: true,
+		ConnectTimeout: s.ConnectTimeout, MaxPacket: int64(s.MaxPayload), NamespaceLinger: s.Linger, HideCredentials: true,
 		OnError: func(err error) { a.component("socketio").Warn("a client's session", "error", err) },
 		Engine: engineio.Options{
 			Path:             socketPath,
