@@ -63,6 +63,11 @@ bench: $(node_packages) build ## measure library and pair beside Node's socket.i
 	$(go_build) -o bin/bench ./test/bench
 	bin/bench
 
+.PHONY: bench-attacks
+bench-attacks: $(node_packages) build ## measure what others notice while one address attacks, Node's socket.io beside; about 8 minutes
+	$(go_build) -o bin/bench ./test/bench
+	bin/bench siege $(SIEGE)
+
 .PHONY: bench-auth
 bench-auth: ## measure what authorization costs: calls, time, memory, namespaces
 	go test -run '^$$' -bench 'BadTokens|Memory' -benchtime 1x ./services/edge/auth

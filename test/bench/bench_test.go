@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // small is a run that takes seconds.
@@ -65,5 +66,31 @@ func TestAPeerThatDoesNotStartIsReported(t *testing.T) {
 	got := once(o, t.TempDir(), "library", scenarios(o)[0])
 	if !strings.Contains(got.Error, "start library") || !strings.Contains(got.line(), "start library") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSiege attacks Node for a moment, on both transports.
+func TestSiege(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer client.CloseIdleConnections()
+	b := small(t)
+	o := siegeOptions{Bystanders: 20, Rate: 100, Peace: 200 * time.Millisecond, Attack: 500 * time.Millisecond, Bin: b.Bin, Node: b.Node}
+	got := ordeal{Peer: "node", Attack: "upgrades"}
+	if err := got.measure(o, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if got.During.Events != 500 || got.During.Answers < 10 || got.During.Lost != 0 || got.During.AnswerP99 <= 0 {
+		t.Errorf("bystanders had %+v", got.During)
+	}
+	if got.Attacker.Sent == 0 || got.Peak == 0 || got.Resident[1] == 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestASiegeOfUnknownAttacksIsRefused(t *testing.T) {
+	o := siegeOptions{Bystanders: 1, Rate: 1, Peace: 1, Attack: 1, Attacks: []string{"kindness"}}
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "kindness") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -28,7 +28,8 @@ type crowd struct {
 	lost    error // why the first lost member was lost
 	spin    bool  // never sleep
 
-	tally tally
+	tally     tally
+	questions questions
 }
 
 // newCrowd makes a crowd of nobody for a server on loopback.
@@ -100,6 +101,7 @@ func (c *crowd) dial() error {
 func (c *crowd) drive(limit time.Duration, done func() bool) error {
 	deadline := time.Now().Add(limit)
 	for !done() {
+		c.ask()
 		if c.lost != nil {
 			return c.lost
 		}
@@ -109,6 +111,8 @@ func (c *crowd) drive(limit time.Duration, done func() bool) error {
 		wait := 10 // ms
 		if c.spin {
 			wait = 0
+		} else if c.questions.every > 0 {
+			wait = 1
 		}
 		n, err := unix.EpollWait(c.epoll, c.events, wait)
 		if err != nil && !errors.Is(err, unix.EINTR) {

@@ -7,10 +7,11 @@ import (
 
 // What a WebSocket client needs of RFC 6455 § 5.2 and no more: whole, uncompressed messages.
 const (
-	opText  = 0x1
-	opClose = 0x8
-	opPing  = 0x9
-	opPong  = 0xA
+	opText   = 0x1
+	opBinary = 0x2
+	opClose  = 0x8
+	opPing   = 0x9
+	opPong   = 0xA
 )
 
 var errFragmented = errors.New("fragmented or compressed frame, which this client did not ask for")
@@ -46,8 +47,10 @@ func frame(op byte, payload string) []byte {
 	switch n := len(payload); {
 	case n < 126:
 		b = append(b, 0x80|byte(n))
+	case n < 1<<16:
+		b = append(b, 0x80|126, byte(n>>8), byte(n))
 	default:
-		b = append(b, 0x80|126, byte(n>>8), byte(n)) // none of ours is longer than 64 KB
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
 	}
 	return append(append(b, 0, 0, 0, 0), payload...)
 }

@@ -12,6 +12,8 @@
 // pair: before the bot publishes) to the read in the client, on one clock. Both ends are on
 // loopback, so the CPU figures hold the receiver's share of TCP too, the same for every peer.
 //
+// `bench siege` (siege.go) measures what the clients of library and Node notice of attacks.
+//
 // peers.json describes library and pair to other generators that speak the control protocol of plan.
 package main
 
@@ -61,6 +63,10 @@ func main() {
 			exit(serveNATS(os.Args[2:]))
 		case botRole:
 			exit(serveBot(os.Args[2:]))
+		case siegeRole:
+			exit(serveSiege(os.Args[2:]))
+		case attackerRole:
+			exit(serveAttack(os.Args[2:]))
 		}
 	}
 	runtime.LockOSThread() // what we start dies with this thread

@@ -17,6 +17,7 @@ type member struct {
 	phase  phase
 	rest   []byte // read, and not yet a whole frame
 	next   int    // sequence it waits for in this run
+	asked  int64  // when it asked what is not answered yet; 0: nothing is
 }
 
 // A member passes through these in order.
@@ -119,6 +120,8 @@ func (m *member) read(input []byte, at int64) (used int, err error) {
 	}
 }
 
+func (m *member) guild() uint64 { return m.crowd.first + uint64(m.number%m.crowd.guilds) }
+
 // packet takes one Engine.IO packet.
 func (m *member) packet(p []byte, at int64) error {
 	switch {
@@ -126,11 +129,12 @@ func (m *member) packet(p []byte, at int64) error {
 		if s, ok := readStamp(p); ok {
 			m.next = m.crowd.tally.add(s, m.next, at)
 		}
+	case bytes.HasPrefix(p, []byte("43")):
+		m.answered(at)
 	case bytes.HasPrefix(p, []byte("2")): // ping
 		return m.write(frame(opText, "3"))
 	case bytes.HasPrefix(p, []byte("0")): // open
-		guild := m.crowd.first + uint64(m.number%m.crowd.guilds)
-		return m.write(frame(opText, fmt.Sprintf(`40/guild/%d,{"type":"Bearer","key":"user:%d"}`, guild, 1000+m.number)))
+		return m.write(frame(opText, fmt.Sprintf(`40/guild/%d,{"type":"Bearer","key":"user:%d"}`, m.guild(), 1000+m.number)))
 	case bytes.HasPrefix(p, []byte("40/guild/")):
 		m.phase = joined
 		m.crowd.joining--

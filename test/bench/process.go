@@ -117,6 +117,18 @@ func (p *process) resident() (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
+// peak is the most memory that the process has held, in bytes (proc(5), VmHWM).
+func (p *process) peak() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	kilobytes, _, _ := strings.Cut(after, "kB")
+	n, err := strconv.ParseInt(strings.TrimSpace(kilobytes), 10, 64)
+	return n << 10, err
+}
+
 // freeAddresses finds n loopback addresses nobody listens on.
 func freeAddresses(n int) ([]string, error) {
 	addresses := make([]string, n)

@@ -92,6 +92,7 @@ func (d delivery) measure(o options, p *peer, got *outcome) error {
 func (c *crowd) emission(p *peer, pl plan) error {
 	expected := pl.Count * c.joined / pl.Guilds
 	c.begin(pl.Run, expected)
+	c.questions.closed, c.questions.due = false, 0
 	emitted := make(chan error, 1)
 	go func() { emitted <- p.emit(pl) }()
 
@@ -108,7 +109,8 @@ func (c *crowd) emission(p *peer, pl plan) error {
 		if c.tally.delivered != seen {
 			seen, progress = c.tally.delivered, time.Now()
 		}
-		return !running && (failure != nil || seen >= expected || time.Since(progress) > 3*time.Second)
+		c.questions.closed = !running
+		return !running && (failure != nil || seen >= expected && c.questions.open == 0 || time.Since(progress) > 3*time.Second)
 	})
 	if failure != nil {
 		return fmt.Errorf("emit: %w", failure)

@@ -11,6 +11,7 @@ type tally struct {
 	delivered int
 	repeated  int // sequences that came again, or late
 	latency   []int64
+	answers   []int64 // how long questions took, see crowd.ask
 }
 
 // begin starts the count of a run of which about n deliveries are expected.
@@ -37,10 +38,13 @@ func (t *tally) add(s stamp, next int, at int64) int {
 }
 
 // percentile is the latency that p of 100 deliveries did not exceed.
-func (t *tally) percentile(p int) time.Duration {
-	if len(t.latency) == 0 {
+func (t *tally) percentile(p int) time.Duration { return percentile(t.latency, p) }
+
+// percentile sorts, and returns the value that p of 100 did not exceed; 0 of none.
+func percentile(ns []int64, p int) time.Duration {
+	if len(ns) == 0 {
 		return 0
 	}
-	slices.Sort(t.latency)
-	return time.Duration(t.latency[min(len(t.latency)*p/100, len(t.latency)-1)])
+	slices.Sort(ns)
+	return time.Duration(ns[min(len(ns)*p/100, len(ns)-1)])
 }

@@ -32,7 +32,10 @@ func newBench() peer {
 		}
 		return nil
 	})
-	guilds.OnConnection(func(s *socketio.Socket) { s.Join(room) })
+	guilds.OnConnection(func(s *socketio.Socket) {
+		s.Join(room)
+		s.On("echo", func(e *socketio.Event) { _ = e.Ack() }) // what the siege's bystanders ask
+	})
 
 	control := http.NewServeMux()
 	control.HandleFunc("POST /emit", func(w http.ResponseWriter, r *http.Request) {

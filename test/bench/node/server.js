@@ -20,7 +20,10 @@ const io = new Server(web, {
   perMessageDeflate: { threshold: 1024, zlibDeflateOptions: { level: 6 } },
   httpCompression: { threshold: 1024 },
 });
-io.of(/^\/guild\/\d+$/).on("connection", (socket) => socket.join(room));
+io.of(/^\/guild\/\d+$/).on("connection", (socket) => {
+  socket.join(room);
+  socket.on("echo", (...args) => args.at(-1)()); // what the siege's bystanders ask
+});
 web.listen(Number(PORT), "127.0.0.1");
 
 createServer(async (request, response) => {
