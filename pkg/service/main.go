@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/pona-realtime/pona/pkg/settings"
@@ -48,6 +49,13 @@ func run(ctx context.Context, p settings.Program, into any, build func() (Servic
 	s, err := build()
 	if err != nil {
 		return err
+	}
+	if p, can := into.(scheduled); can && p.adaptive() {
+		running, stop := context.WithCancel(context.WithoutCancel(ctx)) // stopping is work, too
+		var adapting sync.WaitGroup
+		defer adapting.Wait()
+		defer stop()
+		adapting.Go(func() { adaptProcessors(running, new(pace).needsAll) })
 	}
 	return s.Run(ctx)
 }

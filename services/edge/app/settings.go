@@ -109,6 +109,7 @@ type Settings struct {
 	RebalanceInterval time.Duration `default:"5s" group:"Cluster" help:"Time between two comparisons with the other edges."`
 
 	service.Logging
+	service.Scheduling
 	service.Probing
 }
 

@@ -54,6 +54,7 @@ type Settings struct {
 
 	service.ServerTLS
 	service.Logging
+	service.Scheduling
 	service.Probing
 }
 
