@@ -12,6 +12,7 @@ import (
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
 // bot publishes to a fanout as a bot does: every event of its own, stored before it is answered.
@@ -70,7 +71,7 @@ func (b *bot) send(stream grpc.BidiStreamingClient[botv1.PublishStreamRequest, b
 }
 
 func (b *bot) event(p plan, i int) (*playerv1.Event, error) {
-	text := stamp{monotonic(), p.Run, i}.String() + p.Bodies[i%len(p.Bodies)]
+	text := stamp.Stamp{At: stamp.Now(), Run: p.Run, Sequence: i}.String() + p.Bodies[i%len(p.Bodies)]
 	args, err := json.Marshal([]string{text})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ import (
 	"syscall"
 
 	"github.com/pona-realtime/pona/pkg/settings"
+	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
 type options struct {
@@ -50,8 +51,8 @@ func (o *options) Validate() error {
 		return errors.New("rounds must be 1 to 99")
 	case o.Sockets < 1 || o.Events < 2 || o.Rate <= 0 || o.GuildRate <= 0 || o.Guilds < 1 || o.Idle < 1:
 		return errors.New("sockets, events, rates, guilds and idle must be positive, events at least 2")
-	case o.Size < stampSize || o.Size > 60_000:
-		return fmt.Errorf("size must be %d to 60000", stampSize)
+	case o.Size < stamp.Size || o.Size > 60_000:
+		return fmt.Errorf("size must be %d to 60000", stamp.Size)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
 // member is one Socket.IO client on a WebSocket.
@@ -47,7 +49,7 @@ func (m *member) ready(events uint32) error {
 	case n == 0:
 		return fmt.Errorf("read: %w", io.ErrUnexpectedEOF)
 	}
-	at := monotonic()
+	at := stamp.Now()
 	input := m.crowd.buffer[:n]
 	if len(m.rest) > 0 {
 		input = append(m.rest, input...)
@@ -126,7 +128,7 @@ func (m *member) guild() uint64 { return m.crowd.first + uint64(m.number%m.crowd
 func (m *member) packet(p []byte, at int64) error {
 	switch {
 	case bytes.HasPrefix(p, []byte("42")): // an event, far more often than anything else
-		if s, ok := readStamp(p); ok {
+		if s, ok := stamp.Read(p); ok {
 			m.next = m.crowd.tally.add(s, m.next, at)
 		}
 	case bytes.HasPrefix(p, []byte("43")):

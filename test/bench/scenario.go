@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
 // scenario is one kind of measurement.
@@ -56,7 +58,7 @@ func (d delivery) measure(o options, p *peer, got *outcome) error {
 	}
 	pl := plan{
 		Event: "bench", Room: "pona! music", First: firstGuild, Guilds: d.guilds, Rate: d.rate, Burst: d.burst,
-		Bodies: []string{strings.Repeat("pona ", o.Size/5+1)[:o.Size-stampSize]},
+		Bodies: []string{strings.Repeat("pona ", o.Size/5+1)[:o.Size-stamp.Size]},
 	}
 	pl.Run, pl.Count = 1, max(d.events/2/d.guilds, 1)*d.guilds
 	if err := c.emission(p, pl); err != nil {

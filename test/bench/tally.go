@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"time"
+
+	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
 // tally counts what a crowd is delivered in one emission.
@@ -24,17 +26,17 @@ func (c *crowd) begin(run, n int) {
 
 // add counts one event at a member that waits for the sequence next, and says what it waits for
 // then. A member gets the events of its guild in order.
-func (t *tally) add(s stamp, next int, at int64) int {
-	if s.run != t.run {
+func (t *tally) add(s stamp.Stamp, next int, at int64) int {
+	if s.Run != t.run {
 		return next
 	}
-	if s.sequence < next {
+	if s.Sequence < next {
 		t.repeated++
 		return next
 	}
 	t.delivered++
-	t.latency = append(t.latency, at-s.at)
-	return s.sequence + 1
+	t.latency = append(t.latency, at-s.At)
+	return s.Sequence + 1
 }
 
 // percentile is the latency that p of 100 deliveries did not exceed.

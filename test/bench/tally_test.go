@@ -3,35 +3,18 @@ package main
 import (
 	"testing"
 	"time"
-)
 
-func TestStamp(t *testing.T) {
-	want := stamp{at: 1234567890123, run: 7, sequence: 42}
-	text := want.String()
-	if len(text) != stampSize {
-		t.Fatalf("%q has %d bytes", text, len(text))
-	}
-	if got, ok := readStamp([]byte(`42/guild/1,["bench","` + text + `body"]`)); !ok || got != want {
-		t.Errorf("read %+v, %v", got, ok)
-	}
-	for _, bad := range []string{"", "@T", text[:stampSize-1], "@T000000000000000000xR07S00000042;", `42["handshake","eyJ9"]`} {
-		if got, ok := readStamp([]byte(bad)); ok {
-			t.Errorf("read %+v from %q", got, bad)
-		}
-	}
-	if a, b := monotonic(), monotonic(); a <= 0 || b < a {
-		t.Errorf("the clock says %d, then %d", a, b)
-	}
-}
+	"github.com/pona-realtime/pona/test/load/stamp"
+)
 
 func TestTallyCountsEachSequenceOnce(t *testing.T) {
 	c := &crowd{members: []*member{{next: 9}}}
 	c.begin(2, 10)
 	next := c.members[0].next
 	for _, sequence := range []int{0, 1, 4, 3, 4, 5} {
-		next = c.tally.add(stamp{at: 100, run: 2, sequence: sequence}, next, 100+int64(sequence))
+		next = c.tally.add(stamp.Stamp{At: 100, Run: 2, Sequence: sequence}, next, 100+int64(sequence))
 	}
-	next = c.tally.add(stamp{run: 1, sequence: 90}, next, 0) // of a run before
+	next = c.tally.add(stamp.Stamp{Run: 1, Sequence: 90}, next, 0) // of a run before
 	if next != 6 || c.tally.delivered != 4 || c.tally.repeated != 2 {
 		t.Errorf("waits for %d, %+v", next, c.tally)
 	}
