@@ -76,10 +76,11 @@ bench-auth: ## measure what authorization costs: calls, time, memory, namespaces
 	go test -run '^$$' -bench Namespace -benchtime 20000x -count 3 ./services/edge/gateway
 
 .PHONY: build
-build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack and what tests them
+build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack, bin/pona-bench and what tests them
 	$(go_build) -o bin/edge ./services/edge/cmd/edge
 	$(go_build) -o bin/fanout ./services/fanout/cmd/fanout
 	$(go_build) -o bin/devstack ./services/devstack/cmd/devstack
+	$(go_build) -o bin/pona-bench ./test/load/cmd/pona-bench
 	$(if $(wildcard test/conformance/*.go),$(go_build) -o bin/conformance-server ./test/conformance)
 
 # A cluster of NATS servers, for chaos; the version is the one that everything else embeds.

@@ -32,6 +32,7 @@ var elsewhere = map[string]string{
 	"openssl rand":               "prints random bytes",
 	"go tool pprof":              "services/edge/app reads the profiles",
 	"cat > bot.mjs":              "the README's heredoc, written by the shell that runs it",
+	"bin/pona-bench --config":    "TestAScenarioFile reads such a file",
 	"curl -fsS http://127.0.0.1": "TestMetrics of both services reads the page",
 }
 

@@ -11,6 +11,7 @@ import (
 	devstack "github.com/pona-realtime/pona/services/devstack/app"
 	edge "github.com/pona-realtime/pona/services/edge/app"
 	fanout "github.com/pona-realtime/pona/services/fanout/app"
+	load "github.com/pona-realtime/pona/test/load/app"
 )
 
 var (
@@ -25,7 +26,7 @@ func TestMentions(t *testing.T) {
 	for _, program := range []struct {
 		is   settings.Program
 		into any
-	}{{edge.Program, &edge.Settings{}}, {fanout.Program, &fanout.Settings{}}, {devstack.Program, &devstack.Settings{}}} {
+	}{{edge.Program, &edge.Settings{}}, {fanout.Program, &fanout.Settings{}}, {devstack.Program, &devstack.Settings{}}, {load.Program, &load.Settings{}}} {
 		all, err := settings.List(program.is, program.into)
 		if err != nil {
 			t.Fatal(err)
