@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
 // questions are events with an acknowledgement that a crowd's members send in turn, each when its last
@@ -21,7 +23,7 @@ func (c *crowd) ask() {
 	if q.every == 0 || q.closed || c.joined < len(c.members) {
 		return
 	}
-	for now := monotonic(); q.due <= now; q.due += int64(q.every) {
+	for now := stamp.Now(); q.due <= now; q.due += int64(q.every) {
 		if q.due == 0 {
 			q.due = now
 		}
@@ -34,7 +36,7 @@ func (c *crowd) ask() {
 			c.lost = fmt.Errorf("client %d: %w", m.number, err)
 			return
 		}
-		m.asked = monotonic()
+		m.asked = stamp.Now()
 		q.open++
 	}
 }
