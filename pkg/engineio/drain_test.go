@@ -57,7 +57,8 @@ func TestDrainMovesEverybody(t *testing.T) {
 			t.Errorf("a WebSocket ended with %v", err)
 		}
 	}
-	s.expect(t, "GET", queries[0], "", reply{200, "4a last word\x1e1"})
+	s.expect(t, "GET", queries[0], "", reply{200, "4a last word"})
+	s.expect(t, "GET", queries[0], "", reply{200, "1"})
 	s.expect(t, "GET", queries[1], "", reply{200, "1"})
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -196,7 +196,7 @@ func TestClosedSessionWaitsForAPoll(t *testing.T) {
 		wait time.Duration
 		want reply
 	}{
-		{"in time", 29 * time.Second, reply{200, "4last words\x1e1"}},
+		{"in time", 29 * time.Second, reply{200, "4last words"}},
 		{"too late", 31 * time.Second, reply{400, unknownSession}},
 	}
 	for _, tt := range tests {
@@ -210,6 +210,10 @@ func TestClosedSessionWaitsForAPoll(t *testing.T) {
 				<-time.After(tt.wait)
 				if got := c.get(t); got != tt.want {
 					t.Errorf("poll: %v, want %v", got, tt.want)
+				} else if got.status == 200 {
+					if got := c.get(t); got != (reply{200, "1"}) {
+						t.Errorf("poll after the last words: %v", got)
+					}
 				}
 				if n := c.engine.Len(); n != 0 {
 					t.Errorf("%d sessions are left", n)

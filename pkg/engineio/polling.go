@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -78,13 +77,14 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.refuseLate(w, r)
 		return
 	}
-	limit := s.server.opts.MaxQueueBytes
-	if s.state != stateOpen {
-		limit = math.MaxInt // the last answer brings everything
+	var entries []entry
+	if s.state == stateOpen {
+		entries = s.queue.take(s.server.opts.MaxQueueBytes)
+	} else {
+		entries = s.queue.takeLast()
 	}
-	entries := s.queue.take(limit)
 	s.poll = nil
-	if s.state == stateClosing {
+	if s.state == stateClosing && s.queue.empty() {
 		s.closed()
 	}
 	s.mu.Unlock()

@@ -90,6 +90,26 @@ func (q *queue) take(limit int) []entry {
 	return taken
 }
 
+// takeLast takes what a session that has ended leaves for its last polls: messages, and when there are none
+// the close packet, which never comes in one payload with them. The official client handles messages a
+// moment after it has decoded them: those beside a close packet it would take for messages that came
+// before its next connection, and have twice when it is recovered.
+func (q *queue) takeLast() []entry {
+	n := len(q.entries)
+	for n > 0 && q.entries[n-1].frame == nil {
+		n--
+	}
+	if n == 0 {
+		n = len(q.entries)
+	}
+	taken := q.entries[:n:n]
+	q.entries = q.entries[n:]
+	for _, e := range taken {
+		q.bytes -= e.size()
+	}
+	return taken
+}
+
 func (q *queue) empty() bool { return len(q.entries) == 0 }
 
 // worthCompressing tells whether a payload of the entries may be compressed: as in the reference, when one of

@@ -180,7 +180,9 @@ func (s *Session) end(reason Reason, err error, flush bool) bool {
 		s.ended = func(r Receiver) { r.ReceiveClose(reason, err) }
 	}
 	ws, probing := s.ws.Load(), s.upgrading
-	closing := ws == nil && s.poll == nil && (flush || reason == ReasonTransportClose) // see awaitRacingPoll
+	// Without a poll, or with messages for the one that waits, there is to be another; see takeLast and
+	// awaitRacingPoll.
+	closing := ws == nil && (s.poll == nil && (flush || reason == ReasonTransportClose) || flush && !s.queue.empty())
 	if closing && s.probed {
 		// The client may have left polling already, and would wait in vain where only its WebSocket were
 		// closed: it gets the last packets by a poll or after its 5, whichever comes.

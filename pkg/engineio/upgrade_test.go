@@ -276,7 +276,8 @@ func TestUpgradesAreOff(t *testing.T) {
 func TestCloseDuringUpgrade(t *testing.T) {
 	for name, comes := range map[string]func(s *site, query string, conn *websocket.Conn){
 		"it still polls": func(s *site, query string, conn *websocket.Conn) {
-			s.expect(t, "GET", query, "", reply{200, "4bye\x1e1"})
+			s.expect(t, "GET", query, "", reply{200, "4bye"})
+			s.expect(t, "GET", query, "", reply{200, "1"})
 		},
 		"it has left polling": func(_ *site, _ string, conn *websocket.Conn) {
 			write(t, conn, "5")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/rpc"
 	"os"
@@ -59,7 +60,7 @@ func (c *Crowd) Join(p CrowdPlan, _ *int) error {
 	c.group.Go(func() { b.run(c.ctx) })
 	for i := range p.Clients {
 		n := p.First + i
-		l := &listener{verifier: &verifier{guild: firstGuild + uint64(n%p.Guilds)}, number: n, target: b.target,
+		l := &listener{verifier: &verifier{name: fmt.Sprint("listener ", n), guild: firstGuild + uint64(n%p.Guilds)}, number: n, target: b.target,
 			polls: p.Polls > 0 && n%p.Polls == p.Polls-1, small: n%5 == 0}
 		c.listeners = append(c.listeners, l)
 		c.group.Go(func() {

@@ -30,6 +30,9 @@ func (o *outcome) line() string {
 	if o.err != nil {
 		text += ": " + o.err.Error()
 	}
+	for _, e := range o.tally.Evidence {
+		text += "\n  " + e
+	}
 	return text
 }
 

@@ -44,7 +44,7 @@ func startStockProcess(folder, url string, guilds, n int) (*stock, error) {
 	}
 	s := &stock{command: exec.Command("node", filepath.Join(folder, "clients.js"), string(options)), read: make(chan struct{})}
 	for i := range n {
-		s.verifiers = append(s.verifiers, &verifier{guild: firstGuild + uint64(i%guilds)})
+		s.verifiers = append(s.verifiers, &verifier{name: fmt.Sprint("official client ", i), guild: firstGuild + uint64(i%guilds)})
 	}
 	if s.stdin, err = s.command.StdinPipe(); err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -10,6 +12,7 @@ import (
 //
 // Its methods may be called by any goroutine; the order of calls is the order in which the client saw things.
 type verifier struct {
+	name  string // of the client, for evidence
 	guild uint64
 
 	mu        sync.Mutex
@@ -20,7 +23,14 @@ type verifier struct {
 	heardAt   time.Time
 	heardOn   string // edge
 	tally     Tally
+	trail     []string // what it saw last
 }
+
+// trailLength is how much of what a client saw last is evidence, and maxEvidence how much of that is kept.
+const (
+	trailLength = 24
+	maxEvidence = 5
+)
 
 // Tally is what one client or all of them saw while a fault was under way.
 type Tally struct {
@@ -35,6 +45,8 @@ type Tally struct {
 	LongestPause time.Duration // between two events of a client
 
 	Pauses map[string]time.Duration // likewise, of those who were at an edge all the while, by edge
+
+	Evidence []string // of the first violations: what the client had seen
 }
 
 func (t *Tally) add(o Tally) {
@@ -50,6 +62,8 @@ func (t *Tally) add(o Tally) {
 	for edge, pause := range o.Pauses {
 		t.paused(edge, pause)
 	}
+	t.Evidence = append(t.Evidence, o.Evidence...)
+	t.Evidence = t.Evidence[:min(len(t.Evidence), maxEvidence)]
 }
 
 func (t *Tally) paused(edge string, pause time.Duration) {
@@ -79,6 +93,7 @@ func (v *verifier) connect(recovered bool, edge string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.connected, v.edge = true, edge
+	v.saw("%s connected to %s, recovered %v", time.Now().Format("05.000"), edge, recovered)
 	v.awaiting = !recovered
 	if recovered {
 		v.tally.Recovered++
@@ -92,6 +107,7 @@ func (v *verifier) disconnect() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.connected, v.edge = false, ""
+	v.saw("%s lost", time.Now().Format("05.000"))
 }
 
 // snapshot notes a handshake that holds the number of the newest event.
@@ -100,8 +116,10 @@ func (v *verifier) snapshot(number int) {
 	defer v.mu.Unlock()
 	v.hear()
 	v.awaiting = false
+	v.saw("snapshot %d", number)
 	if number < v.last {
 		v.tally.Reordered++
+		v.testify()
 	}
 	v.last = number
 }
@@ -112,21 +130,37 @@ func (v *verifier) event(number int) {
 	defer v.mu.Unlock()
 	v.hear()
 	v.tally.Events++
+	v.saw("%d", number)
 	switch {
 	case v.awaiting: // an event before the snapshot that its connection owes
 		v.tally.Unannounced++
 		v.awaiting = false
 	case number == v.last:
 		v.tally.Duplicated++
-		return
 	case number < v.last:
 		v.tally.Reordered++
-		return
 	case number > v.last+1:
 		v.tally.Unannounced++
 		v.tally.Lost += number - v.last - 1
+	default:
+		v.last = number
+		return
 	}
-	v.last = number
+	v.testify()
+	v.last = max(v.last, number)
+}
+
+// saw notes evidence. The lock is held.
+func (v *verifier) saw(format string, args ...any) {
+	v.trail = append(v.trail, fmt.Sprintf(format, args...))
+	v.trail = v.trail[max(0, len(v.trail)-trailLength):]
+}
+
+// testify keeps what the client saw up to a violation. The lock is held.
+func (v *verifier) testify() {
+	if len(v.tally.Evidence) < maxEvidence {
+		v.tally.Evidence = append(v.tally.Evidence, fmt.Sprintf("%s of guild %d saw: %s", v.name, v.guild, strings.Join(v.trail, ", ")))
+	}
 }
 
 // hear measures pauses. The lock is held.

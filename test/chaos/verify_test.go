@@ -32,7 +32,10 @@ func TestVerifier(t *testing.T) {
 			v.take()
 			c.log(v)
 			got := v.take()
-			got.LongestPause = 0
+			if (len(got.Evidence) > 0) != got.broken() {
+				t.Errorf("evidence: %q", got.Evidence)
+			}
+			got.LongestPause, got.Evidence = 0, nil
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
