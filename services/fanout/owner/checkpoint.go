@@ -71,16 +71,21 @@ func (c *checkpoints) load(ctx context.Context, guildID uint64) (snapshot *edgev
 	return snapshot, entry.Revision(), nil
 }
 
-// save writes a guild's encoded state as of a sequence, unless what stands there is as new. It
-// returns the revision that stands there now.
-func (c *checkpoints) save(ctx context.Context, guildID, sequence uint64, encoded []byte, revision uint64) (uint64, error) {
+// save writes a guild's state, unless what stands there is as new. It returns the revision that stands
+// there now.
+func (c *checkpoints) save(ctx context.Context, snapshot *edgev1.Snapshot, revision uint64) (uint64, error) {
+	encoded, err := proto.Marshal(snapshot)
+	if err != nil {
+		return revision, err
+	}
+	encoded = pack(encoded)
 	for {
-		next, err := c.write(ctx, guildKey(guildID), encoded, revision)
+		next, err := c.write(ctx, guildKey(snapshot.GetGuildId()), encoded, revision)
 		if err == nil || !lost(err) {
 			return next, err
 		}
-		there, found, err := c.load(ctx, guildID)
-		if err != nil || found != 0 && there.GetSequence() >= sequence {
+		there, found, err := c.load(ctx, snapshot.GetGuildId())
+		if err != nil || found != 0 && there.GetSequence() >= snapshot.GetSequence() {
 			return found, err
 		}
 		revision = found

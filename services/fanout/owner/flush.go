@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-	"google.golang.org/protobuf/proto"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
@@ -62,8 +61,7 @@ func (p *partition) checkpoint(ctx context.Context) {
 	p.dirty, p.unsaved = make(map[uint64]*guild), 0
 	pages := make([]page, 0, len(changed))
 	for _, g := range changed {
-		encoded, err := proto.Marshal(&edgev1.Snapshot{GuildId: g.id, Sequence: g.sequence, State: g.state, Trail: g.trail})
-		pages = append(pages, page{g, g.sequence, g.revision, encoded, err})
+		pages = append(pages, page{guild: g, snapshot: g.snapshot(), revision: g.revision})
 	}
 	p.mu.Unlock()
 
@@ -106,7 +104,7 @@ func (p *partition) foldCold(ctx context.Context) {
 	p.mu.Unlock()
 	for _, id := range ids {
 		p.mu.Lock()
-		if !p.open() || p.cold[id] != nil && p.guild(id) == nil {
+		if c := p.cold[id]; !p.open() || c != nil && len(c.events) > 0 && p.guild(id) == nil {
 			p.mu.Unlock()
 			return // the tenure has ended
 		}
@@ -117,18 +115,20 @@ func (p *partition) foldCold(ctx context.Context) {
 // folded is up to where all events are in their guilds' states. The caller holds mu.
 func (p *partition) folded() uint64 {
 	upTo := p.sequence
-	for _, waiting := range p.cold {
-		upTo = min(upTo, waiting[0].GetSequence()-1)
+	for _, c := range p.cold {
+		if len(c.events) > 0 {
+			upTo = min(upTo, c.events[0].GetSequence()-1)
+		}
 	}
 	return upTo
 }
 
 // page is one guild's part of a checkpoint.
 type page struct {
-	guild              *guild
-	sequence, revision uint64
-	encoded            []byte
-	err                error
+	guild    *guild
+	snapshot *edgev1.Snapshot
+	revision uint64
+	err      error
 }
 
 // write saves the pages, and leaves in each what became of it.
@@ -138,10 +138,7 @@ func (p *partition) write(ctx context.Context, pages []page) error {
 	for i := range pages {
 		group.Go(func() error {
 			at := &pages[i]
-			if at.err == nil {
-				at.encoded = pack(at.encoded)
-				at.revision, at.err = p.checkpoints.save(ctx, at.guild.id, at.sequence, at.encoded, at.revision)
-			}
+			at.revision, at.err = p.checkpoints.save(ctx, at.snapshot, at.revision)
 			return at.err
 		})
 	}

@@ -140,6 +140,13 @@ func (o *Owner) Detach(e *route.Edge) {
 	delete(o.edges, e)
 }
 
+// Prepare reads what Subscribe to the guild will need, if it is owned.
+func (o *Owner) Prepare(guildID uint64) {
+	if p := o.partitionOf(guildID); p != nil {
+		p.prepare(guildID)
+	}
+}
+
 // Subscribe gives the edge a snapshot of the guild, or with after the events that it has not seen,
 // and from then on each event. Where the guild's partition is not owned, nothing happens: the edge
 // has been told, or will be at once.

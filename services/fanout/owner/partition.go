@@ -24,8 +24,8 @@ const (
 	quietGuilds = 10_000
 )
 
-// partition is the state of one owned partition. mu guards what stands below it; it is held while a
-// guild's checkpoint is read, so that events and subscriptions of the partition wait for it.
+// partition is the state of one owned partition. mu guards what stands below it, and is never held while
+// anything is read or written.
 type partition struct {
 	ctx         context.Context // ends with the tenure; bounds reads under mu
 	lease       *lease
@@ -49,8 +49,15 @@ type partition struct {
 	dirty    map[uint64]*guild
 	unsaved  int // events since the last checkpoint
 
-	cold    map[uint64][]*edgev1.Delivery // events of guilds that are not in memory, in order, to be folded
-	waiting int                           // events in cold
+	left    int              // guilds that have left memory, ever
+	cold    map[uint64]*cold // what came for guilds that are not in memory
+	waiting int              // events in cold
+}
+
+// cold is what came for a guild that is not in memory, and waits for its state.
+type cold struct {
+	events   []*edgev1.Delivery // in order
+	position *early             // the newest; nil for none
 }
 
 // guild is what its partition knows of it.
@@ -77,7 +84,7 @@ func newPartition(ctx context.Context, l *lease, events *stream.Stream, c *check
 	return &partition{
 		ctx: ctx, lease: l, events: events, checkpoints: c, ages: a, maxReplay: maxReplay, log: log.With("partition", l.partition),
 		guilds: make(map[uint64]*guild), recent: list.New(), dirty: make(map[uint64]*guild), due: make(chan struct{}, 1),
-		cold: make(map[uint64][]*edgev1.Delivery),
+		cold: make(map[uint64]*cold),
 	}
 }
 
@@ -120,7 +127,8 @@ func (p *partition) handle(d *edgev1.Delivery) {
 	p.ages.note(d)
 	p.count()
 	if g == nil {
-		p.cold[id] = append(p.cold[id], d)
+		c := p.chill(id)
+		c.events = append(c.events, d)
 		p.waiting++
 		return
 	}
@@ -188,8 +196,11 @@ func (g *guild) next(after uint64) uint64 {
 	return g.sequence
 }
 
+// mostCold bounds the guilds of a partition that are not in memory and whose newest position is kept.
+const mostCold = 10_000
+
 // position takes a position, which waits for the event that its bot published before it. A newer one
-// takes its place.
+// takes its place. It brings no guild into memory: where nobody listens, nobody needs it.
 func (p *partition) position(guildID, after uint64, event []byte) {
 	d := &edgev1.Delivery{GuildId: guildID, Event: event}
 	p.mu.Lock()
@@ -197,16 +208,38 @@ func (p *partition) position(guildID, after uint64, event []byte) {
 	if !p.open() {
 		return
 	}
-	g := p.guild(guildID)
-	if g == nil {
+	if g := p.guilds[guildID]; g != nil {
+		p.place(g, &early{after, d})
 		return
 	}
+	if p.mirror != nil && after <= p.sequence {
+		if ev, err := decode(d); err == nil {
+			p.mirror(guildID, ev)
+		}
+	}
+	if p.cold[guildID] != nil || len(p.cold) < mostCold {
+		p.chill(guildID).position = &early{after, d}
+	}
+}
+
+// chill gives what came for a guild that is not in memory. The caller holds mu.
+func (p *partition) chill(id uint64) *cold {
+	c := p.cold[id]
+	if c == nil {
+		c = new(cold)
+		p.cold[id] = c
+	}
+	return c
+}
+
+// place lets a position pass, or wait for its event. The caller holds mu.
+func (p *partition) place(g *guild, position *early) {
 	g.early = nil
-	if after > p.sequence {
-		g.early = &early{after, d}
+	if position.after > p.sequence {
+		g.early = position
 		return
 	}
-	p.pass(g, d)
+	p.pass(g, position.delivery)
 }
 
 // pass folds a position and gives it to the guild's edges. The caller holds mu.
@@ -247,18 +280,30 @@ func decode(d *edgev1.Delivery) (*playerv1.Event, error) {
 	return ev, nil
 }
 
-// guild finds a guild, in memory or else in its checkpoint and the events that wait, and marks it as used. It is nil when
-// the tenure ends before the checkpoint could be read. The caller holds mu.
+// guild finds a guild, in memory or else in its checkpoint and in what waits for it, and marks it as used.
+// It is nil when the partition is no longer open. The caller holds mu, which is let go of while the checkpoint is read.
 func (p *partition) guild(id uint64) *guild {
-	if g := p.guilds[id]; g != nil {
-		g.touched = time.Now()
-		p.recent.MoveToFront(g.place)
-		return g
+	for {
+		if g := p.guilds[id]; g != nil {
+			g.touched = time.Now()
+			p.recent.MoveToFront(g.place)
+			return g
+		}
+		left := p.left
+		p.mu.Unlock()
+		snapshot, revision := p.load(id)
+		p.mu.Lock()
+		if snapshot == nil || !p.open() {
+			return nil
+		}
+		if p.guilds[id] == nil && p.left == left { // otherwise the checkpoint may have been written since
+			return p.warm(snapshot, id, revision)
+		}
 	}
-	snapshot, revision := p.load(id)
-	if snapshot == nil {
-		return nil
-	}
+}
+
+// warm brings a guild into memory. The caller holds mu.
+func (p *partition) warm(snapshot *edgev1.Snapshot, id, revision uint64) *guild {
 	state := snapshot.GetState()
 	if state == nil {
 		state = &playerv1.GuildState{}
@@ -268,14 +313,28 @@ func (p *partition) guild(id uint64) *guild {
 	}
 	g.place = p.recent.PushFront(g)
 	p.guilds[id] = g
-	for _, d := range p.cold[id] {
-		p.waiting--
-		if d.GetSequence() > g.sequence {
-			p.event(g, d)
+	if c := p.cold[id]; c != nil {
+		delete(p.cold, id)
+		p.waiting -= len(c.events)
+		for _, d := range c.events {
+			if d.GetSequence() > g.sequence {
+				p.event(g, d)
+			}
+		}
+		if c.position != nil {
+			p.place(g, c.position)
 		}
 	}
-	delete(p.cold, id)
 	return g
+}
+
+// prepare brings a guild into memory, so that subscribing to it need not wait.
+func (p *partition) prepare(guildID uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open() {
+		p.guild(guildID)
+	}
 }
 
 // subscribe adds an edge to a guild: after a snapshot, or after the events it has missed.
@@ -320,7 +379,7 @@ func (g *guild) forget(e *route.Edge) {
 // snapshot copies the state as it is now.
 func (g *guild) snapshot() *edgev1.Snapshot {
 	return &edgev1.Snapshot{
-		GuildId: g.id, Sequence: g.sequence, State: proto.CloneOf(g.state), Trail: slices.Clone(g.trail),
+		GuildId: g.id, Sequence: g.sequence, State: player.Copy(g.state), Trail: slices.Clone(g.trail),
 	}
 }
 
@@ -337,5 +396,6 @@ func (p *partition) dropQuiet() {
 		}
 		p.recent.Remove(g.place)
 		delete(p.guilds, g.id)
+		p.left++
 	}
 }

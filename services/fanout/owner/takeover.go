@@ -128,8 +128,7 @@ func (p *partition) listen(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// load reads a guild's checkpoint, however long that takes; nil when the tenure ends first. The
-// caller holds mu.
+// load reads a guild's checkpoint, however long that takes; nil when the tenure ends first.
 func (p *partition) load(guildID uint64) (snapshot *edgev1.Snapshot, revision uint64) {
 	p.insist(p.ctx, "reading a guild's checkpoint", func() (err error) {
 		snapshot, revision, err = p.checkpoints.load(p.ctx, guildID)

@@ -25,8 +25,14 @@ const (
 	maxGuilds = 500_000 // subscriptions of one edge; one more ends its stream
 )
 
+// ahead is how many subscriptions of an edge are prepared before the first of them is served: after a
+// takeover an edge asks for thousands of guilds, whose states must be read.
+const ahead = 16
+
 // Partitions are what events come from (package owner). Calls for one edge come from one goroutine.
 type Partitions interface {
+	// Prepare reads what Subscribe to the guild will need. It may wait, and be called by any goroutine.
+	Prepare(guildID uint64)
 	// Attach tells the edge what is owned, now and whenever that changes, until Detach.
 	Attach(e *Edge)
 	Detach(e *Edge)
@@ -123,15 +129,16 @@ func (s *Server) read(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edg
 		}
 		s.partitions.Detach(e)
 	}()
-	for {
-		request, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
+	requests := make(chan request, ahead)
+	s.streams.Go(func() { s.receive(stream, requests) })
+	for r := range requests {
+		if r.err != nil {
+			return r.err
 		}
-		if err != nil {
-			return err
+		if r.ready != nil {
+			<-r.ready
 		}
-		switch message := request.GetMessage().(type) {
+		switch message := r.said.GetMessage().(type) {
 		case *edgev1.DeliverRequest_Subscribe:
 			guildID := message.Subscribe.GetGuildId()
 			if guildID == 0 {
@@ -150,6 +157,41 @@ func (s *Server) read(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edg
 			return status.Error(codes.InvalidArgument, "hello: only the first message may be one")
 		default:
 			return status.Error(codes.InvalidArgument, "message: missing, or not known to this version")
+		}
+	}
+	return nil
+}
+
+// request is what an edge has said, or why it says nothing more.
+type request struct {
+	said  *edgev1.DeliverRequest
+	ready chan struct{} // closed when it is prepared; nil where it need not be
+	err   error
+}
+
+// receive takes what the edge says, and has subscriptions prepared meanwhile. It closes requests.
+func (s *Server) receive(stream grpc.BidiStreamingServer[edgev1.DeliverRequest, edgev1.DeliverResponse], requests chan<- request) {
+	defer close(requests)
+	for {
+		said, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		r := request{said: said, err: err}
+		if guildID := said.GetSubscribe().GetGuildId(); guildID != 0 {
+			r.ready = make(chan struct{})
+			s.streams.Go(func() {
+				defer close(r.ready)
+				s.partitions.Prepare(guildID)
+			})
+		}
+		select {
+		case requests <- r:
+		case <-stream.Context().Done():
+			return
+		}
+		if err != nil {
+			return
 		}
 	}
 }
