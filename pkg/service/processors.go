@@ -24,18 +24,17 @@ func (s Scheduling) adaptive() bool {
 }
 
 const (
-	lookEvery = 20 * time.Millisecond
-	calmAfter = time.Second // without need of more than one processor
+	lookEvery = 10 * time.Millisecond // of CPU time: a process that does little is seldom looked at
+	calmAfter = time.Second           // without need of more than one processor
 )
 
 // pace says whether a process needs more than one processor. The zero value says that it does.
 type pace struct{ calm time.Duration }
 
-// needsAll takes the CPU time that the process used since the last look, and how long ago that was.
-// More than one processor is needed when it used half of one, and when the look came late: then the
-// one is held by somebody, within the process or without.
+// needsAll takes how much CPU time the process used in which time. More than one processor is needed when
+// that was half of one or more.
 func (p *pace) needsAll(used, passed time.Duration) bool {
-	if used >= lookEvery/2 || passed >= 2*lookEvery {
+	if used >= passed/2 {
 		p.calm = 0
 	} else {
 		p.calm += passed
@@ -46,24 +45,28 @@ func (p *pace) needsAll(used, passed time.Duration) bool {
 // adaptProcessors lets Go use one processor while needsAll says that this suffices, and otherwise as many
 // as it would, until ctx ends. It is run once in a process.
 func adaptProcessors(ctx context.Context, needsAll func(used, passed time.Duration) bool) {
-	last, measurable := cpuTime()
-	if !measurable || runtime.GOMAXPROCS(0) == 1 {
+	if runtime.GOMAXPROCS(0) == 1 {
 		return
 	}
+	looks, stop, err := cpuAlarm(lookEvery)
+	if err != nil {
+		return // all processors will do
+	}
+	defer stop()
 	defer runtime.SetDefaultGOMAXPROCS()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	at, all := time.Now(), true
+	at, cpu, all := time.Now(), cpuTime(), true
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-looks:
 		}
-		now := time.Now()
-		cpu, _ := cpuTime()
-		needed := needsAll(cpu-last, now.Sub(at))
-		last, at = cpu, now
+		used := cpuTime() - cpu
+		if used < lookEvery {
+			continue // the alarm before this one came late, as the kernel looks seldom at who sleeps often
+		}
+		needed := needsAll(used, time.Since(at))
+		at, cpu = time.Now(), cpu+used
 		if needed == all {
 			continue
 		}

@@ -3,12 +3,13 @@ package service
 import (
 	"context"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 func TestPace(t *testing.T) {
-	const on = lookEvery // a look in time
 	p := pace{}
 	looks := func(times int, used, passed time.Duration, want bool) {
 		t.Helper()
@@ -18,17 +19,14 @@ func TestPace(t *testing.T) {
 			}
 		}
 	}
-	second := int(calmAfter / on)
-	looks(second-1, on/3, on, true)
-	looks(1000, on/3, on, false)
-	looks(1, on/2, on, true) // at once
-	looks(second-1, 0, on, true)
-	looks(1, 3*on, on, true) // on several processors
-	looks(second-1, 0, on, true)
-	looks(3, 0, on, false)
-	looks(1, on/10, 2*on, true) // late, because others hold the processor
-	looks(second-1, on/10, on, true)
-	looks(1, 0, on, false)
+	const on, third = lookEvery, 3 * lookEvery
+	second := int((calmAfter + third - 1) / third)
+	looks(second-1, on, third, true)
+	looks(1000, on, third, false)
+	looks(1, on, 2*on, true) // at once
+	looks(second-1, on, third, true)
+	looks(1, on, on/10, true) // on ten processors
+	looks(1, on, time.Hour, false)
 }
 
 func TestProcessorsFollowTheNeed(t *testing.T) {
@@ -36,12 +34,21 @@ func TestProcessorsFollowTheNeed(t *testing.T) {
 	if usual == 1 {
 		t.Skip("this machine has one processor")
 	}
+	var idle atomic.Bool
+	var working sync.WaitGroup
+	working.Go(func() { // without work there is nothing to look at
+		for !idle.Load() {
+			runtime.Gosched()
+		}
+	})
+	defer working.Wait()
+	defer idle.Store(true)
 	for _, needed := range []bool{true, false, false, true, false} {
 		ctx, cancel := context.WithCancel(t.Context())
 		looks := 0
 		adaptProcessors(ctx, func(used, passed time.Duration) bool {
-			if used < 0 || passed <= 0 {
-				t.Errorf("%v used of %v", used, passed)
+			if used < lookEvery || passed <= 0 {
+				t.Errorf("%v used in %v", used, passed)
 			}
 			if looks++; looks == 1 {
 				return needed
@@ -50,7 +57,7 @@ func TestProcessorsFollowTheNeed(t *testing.T) {
 				t.Errorf("all processors are used: %v, needed: %v", all, needed)
 			}
 			cancel()
-			return !needed
+			return needed
 		})
 		if n := runtime.GOMAXPROCS(0); n != usual {
 			t.Errorf("%d processors are left", n)
