@@ -74,6 +74,9 @@ func TestABotAsksWhoListens(t *testing.T) {
 	if _, err := rooms.Disconnect(ctx, &roomsv1.DisconnectRequest{GuildId: guild, UserId: 7}); err != nil {
 		t.Error(err)
 	}
+	if got := local.Next(t); string(got.Event.JSON) != `["revoked",{"message":"not a member of this guild"}]` || len(got.Sockets) != 2 {
+		t.Errorf("sent %s to %v", got.Event.JSON, got.Sockets)
+	}
 	if count, err := rooms.Count(ctx, &roomsv1.CountRequest{GuildId: guild}); err != nil || count.GetSockets() != 1 {
 		t.Errorf("after Disconnect: %v, %v", count, err)
 	}

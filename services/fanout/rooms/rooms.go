@@ -5,6 +5,7 @@
 package rooms
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,19 +154,31 @@ func (s *Server) Leave(_ context.Context, r *roomsv1.LeaveRequest) (*roomsv1.Lea
 	return &roomsv1.LeaveResponse{}, unavailable(cluster.SocketsLeave(adapter.Target{Rooms: r.GetOf()}, r.GetRooms()))
 }
 
+// notMember is the reason that clients are told where the bot gives none, as package revoke has it.
+const notMember = "not a member of this guild"
+
 // Disconnect ends a user's sockets. Edges are told by the fanouts, who have them forget the user too; the
-// adapter reaches servers of other kinds.
+// adapter reaches servers of other kinds, and says the reason first as edges do. It reaches edges as well:
+// whichever way is faster, a client hears the reason before it is disconnected, and may hear it twice.
 func (s *Server) Disconnect(ctx context.Context, r *roomsv1.DisconnectRequest) (*roomsv1.DisconnectResponse, error) {
 	cluster, leave, err := s.visit(r.GetGuildId())
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	if _, err := s.revoker.Revoke(ctx, &botv1.RevokeRequest{GuildId: r.GetGuildId(), UserIds: []uint64{r.GetUserId()}, Reason: r.GetReason()}); err != nil {
+	reason := cmp.Or(r.GetReason(), notMember)
+	if _, err := s.revoker.Revoke(ctx, &botv1.RevokeRequest{GuildId: r.GetGuildId(), UserIds: []uint64{r.GetUserId()}, Reason: reason}); err != nil {
 		return nil, err
 	}
-	err = cluster.DisconnectSockets(adapter.Target{Rooms: []string{player.UserRoom(r.GetUserId())}}, false)
-	return &roomsv1.DisconnectResponse{}, unavailable(err)
+	event, err := json.Marshal([]any{"revoked", map[string]string{"message": reason}})
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	user := adapter.Target{Rooms: []string{player.UserRoom(r.GetUserId())}}
+	if err := cluster.Broadcast(user, adapter.Flags{}, adapter.Value{JSON: event}); err != nil {
+		return nil, unavailable(err)
+	}
+	return &roomsv1.DisconnectResponse{}, unavailable(cluster.DisconnectSockets(user, false))
 }
 
 // Emit sends an event.

@@ -29,6 +29,11 @@ io.on("connection", (socket) => {
   socket.data = { server: "node" };
   socket.join("everybody");
 });
+// A guild as the old server has it; the user is the number in the key, "user7".
+io.of(/^\/guild\/\d+$/).on("connection", (socket) => {
+  socket.join(["pona! music", `stream:${socket.handshake.auth.key.match(/\d+$/)[0]}`]);
+  socket.emit("handshake", Buffer.from('{"pona":null,"isMemberInVC":null}').toString("base64"));
+});
 for (const nsp of [io.of("/"), io.of("/custom")]) {
   nsp.on("hello", (...args) => {
     const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;

@@ -46,7 +46,8 @@ type RoomsServiceClient interface {
 	// Leave lets listeners leave rooms. It answers when the servers have been told.
 	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
 	// Disconnect ends a user's sockets in a guild, on servers of every kind, and has all edges forget what
-	// they remember of the user, as BotService.Revoke does.
+	// they remember of the user, as BotService.Revoke does. Clients are told the reason by the event `revoked`
+	// before, once or twice.
 	Disconnect(ctx context.Context, in *DisconnectRequest, opts ...grpc.CallOption) (*DisconnectResponse, error)
 	// Emit sends an event. It answers when the servers have been told. Nothing is stored: who is away misses it.
 	Emit(ctx context.Context, in *EmitRequest, opts ...grpc.CallOption) (*EmitResponse, error)
@@ -133,7 +134,8 @@ type RoomsServiceServer interface {
 	// Leave lets listeners leave rooms. It answers when the servers have been told.
 	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
 	// Disconnect ends a user's sockets in a guild, on servers of every kind, and has all edges forget what
-	// they remember of the user, as BotService.Revoke does.
+	// they remember of the user, as BotService.Revoke does. Clients are told the reason by the event `revoked`
+	// before, once or twice.
 	Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error)
 	// Emit sends an event. It answers when the servers have been told. Nothing is stored: who is away misses it.
 	Emit(context.Context, *EmitRequest) (*EmitResponse, error)
