@@ -192,6 +192,23 @@ func (p publisher) publish(from, to int) {
 	}
 }
 
+// keep publishes number after number until stop is called, which gives the last one.
+func (p publisher) keep(from int) (stop func() (last int)) {
+	enough, last := make(chan struct{}), make(chan int, 1)
+	go func() {
+		for n := from; ; n++ {
+			p.publish(n, n)
+			select {
+			case <-enough:
+				last <- n
+				return
+			default:
+			}
+		}
+	}()
+	return func() int { close(enough); return <-last }
+}
+
 func TestGracefulStopHandsPartitionsOver(t *testing.T) {
 	url := fanouttest.StartNATS(t).URL()
 	first, second := startReady(t, url), startReady(t, url)
@@ -199,9 +216,8 @@ func TestGracefulStopHandsPartitionsOver(t *testing.T) {
 	f.awaitOwners("both to own partitions", func(owners map[uint32]string) bool { return shares(owners) == 2 })
 
 	p := publisher{t, []*fanouttest.Bot{fanouttest.NewBot(t, second.GRPCAddr())}}
-	p.publish(1, 20)
-	var publishing sync.WaitGroup
-	publishing.Go(func() { p.publish(21, 120) })
+	p.publish(1, 10)
+	stop := p.keep(11)
 	stopped := time.Now()
 	first.stop(t)
 	f.awaitOwners("the second to own all", func(owners map[uint32]string) bool {
@@ -215,8 +231,7 @@ func TestGracefulStopHandsPartitionsOver(t *testing.T) {
 	if took := time.Since(stopped); took > 2*time.Second {
 		t.Errorf("the hand-over took %v: it waited for the leases to run out", took)
 	}
-	publishing.Wait()
-	f.awaitNumbers(120)
+	f.awaitNumbers(stop())
 }
 
 func TestKilledOwnerIsReplacedAndNothingIsLost(t *testing.T) {
@@ -227,24 +242,26 @@ func TestKilledOwnerIsReplacedAndNothingIsLost(t *testing.T) {
 	f.awaitOwners("both to own partitions", func(owners map[uint32]string) bool { return shares(owners) == 2 })
 	// The bot asks the doomed one first, and repeats what was not confirmed at the heir, with the same ids.
 	p := publisher{t, []*fanouttest.Bot{fanouttest.NewBot(t, doomed.address), fanouttest.NewBot(t, heir.GRPCAddr())}}
-	p.publish(1, 20)
-	f.awaitNumbers(20)
+	p.publish(1, 10)
+	f.awaitNumbers(10)
 
-	var publishing sync.WaitGroup
-	publishing.Go(func() { p.publish(21, 60) })
+	stop := p.keep(11)
 	doomed.kill()
 	killed := time.Now()
-	publishing.Wait()
-	f.awaitNumbers(60)
-	t.Logf("all events were there %v after the kill", time.Since(killed))
+	f.awaitOwners("the heir to own all", func(owners map[uint32]string) bool {
+		return shares(owners) == 1 && owners[0] == heir.GRPCAddr()
+	})
+	t.Logf("the heir owned all %v after the kill", time.Since(killed))
 	if took := time.Since(killed); took > 6*time.Second {
 		t.Errorf("the takeover took %v, with leases of 3 s", took)
 	}
+	last := stop()
+	f.awaitNumbers(last)
 	edge := fanouttest.NewEdge(t, heir.GRPCAddr(), "late")
 	edge.AwaitOwned(8)
 	for g := uint64(1); g <= guilds; g++ {
 		edge.Subscribe(g)
-		if volume := edge.AwaitSnapshot(g).GetState().GetVolume(); volume != "60" {
+		if volume := edge.AwaitSnapshot(g).GetState().GetVolume(); volume != fmt.Sprint(last) {
 			t.Errorf("guild %d: volume %s", g, volume)
 		}
 	}
@@ -303,11 +320,9 @@ func TestFanoutThatJoinsGetsItsShare(t *testing.T) {
 	p.publish(1, 10)
 	second := startReady(t, url, func(s *app.Settings) { s.ID = "second" })
 	f.dial(second.GRPCAddr())
-	var publishing sync.WaitGroup
-	publishing.Go(func() { p.publish(11, 60) })
+	stop := p.keep(11)
 	f.awaitOwners("both to own partitions", func(owners map[uint32]string) bool { return shares(owners) == 2 })
-	publishing.Wait()
-	f.awaitNumbers(60)
+	f.awaitNumbers(stop())
 }
 
 func TestStateOutlivesAllFanouts(t *testing.T) {
