@@ -120,7 +120,7 @@ func (a *App) build() {
 	}
 	a.owner = owner.New(s.Partitions, owner.Options{
 		Mirror: mirror,
-		ID:     s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL,
+		ID:     s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL, EndedStateTTL: s.EndedTTL,
 		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas, Metrics: a.registry,
 	}, a.log)
 	a.route = route.NewServer(a.owner, int(s.RouteQueue), a.registry, a.log)

@@ -142,7 +142,8 @@ func (a *App) open(ctx context.Context, nc *nats.Conn) error {
 		return err
 	}
 	if limit := events.MaxEventBytes(); limit < int(s.MaxEvent) {
-		a.log.Warn("the NATS server's max_payload allows only smaller events than max-event", "bytes", limit, "max-event", s.MaxEvent.String())
+		a.log.Warn("larger events are refused, as the NATS server's max_payload has no room for what max-event allows; raise the one or lower the other",
+			"bytes", limit, "max_payload", nc.MaxPayload(), "max-event", int64(s.MaxEvent))
 	}
 	a.stream.Store(events)
 	return nil

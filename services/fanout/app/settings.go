@@ -36,6 +36,7 @@ type Settings struct {
 	LeaseTTL   time.Duration  `name:"lease-ttl" default:"3s" group:"Partitions" help:"Time without renewal after which a partition is another fanout's."`
 	Checkpoint time.Duration  `default:"15s" group:"Partitions" help:"Time between two checkpoints of the guilds that had events; many events make one due earlier."`
 	StateTTL   time.Duration  `name:"state-ttl" default:"168h" group:"Partitions" help:"Time without events after which a guild's state is forgotten."`
+	EndedTTL   time.Duration  `name:"ended-state-ttl" default:"24h" group:"Partitions" help:"The same for a guild without a player, such as one whose player was destroyed; at most state-ttl."`
 	RouteQueue settings.Bytes `name:"route-queue-bytes" default:"64MiB" group:"Partitions" help:"Most that waits for one edge, before its stream is ended."`
 	Replay     settings.Bytes `default:"16MiB" group:"Partitions" help:"Most of one guild's missed events that is read for edges that come back; beyond, they get a snapshot."`
 
@@ -73,6 +74,7 @@ func (s *Settings) Validate() error {
 	}{
 		{"retention", s.Retention, s.Dedup}, {"dedup", s.Dedup, 100 * time.Millisecond}, {"store-timeout", s.StoreTimeout, time.Millisecond},
 		{"lease-ttl", s.LeaseTTL, time.Second}, {"checkpoint", s.Checkpoint, 10 * time.Millisecond}, {"state-ttl", s.StateTTL, s.Retention},
+		{"ended-state-ttl", s.EndedTTL, max(s.Retention, time.Second)},
 		{"command-timeout", s.CommandTimeout, time.Millisecond}, {"grace", s.Grace, time.Millisecond},
 	} {
 		if d.is < d.min {

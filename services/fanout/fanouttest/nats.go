@@ -20,13 +20,16 @@ type NATS struct {
 	server  *server.Server
 }
 
-// StartNATS runs a server that keeps its streams for the time of the test.
-func StartNATS(t testing.TB) *NATS {
+// StartNATS runs a server that keeps its streams for the time of the test, with options changed by change.
+func StartNATS(t testing.TB, change ...func(*server.Options)) *NATS {
 	t.Helper()
 	n := &NATS{t: t, options: server.Options{
 		ServerName: "test", Host: "127.0.0.1", Port: server.RANDOM_PORT,
 		JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20, NoLog: true, NoSigs: true,
 	}}
+	for _, c := range change {
+		c(&n.options)
+	}
 	n.Start()
 	t.Cleanup(n.Stop)
 	return n

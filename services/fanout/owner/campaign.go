@@ -232,6 +232,11 @@ func (o *Owner) tenure(number uint32) *tenure {
 
 // lost says whether err means that somebody else wrote the key since, or that it ran out.
 func lost(err error) bool {
+	var answer *jetstream.APIError
+	if errors.As(err, &answer) && (answer.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		answer.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		return true
+	}
 	return errors.Is(err, jetstream.ErrKeyRevisionMismatch) || errors.Is(err, jetstream.ErrKeyExists) || gone(err)
 }
 

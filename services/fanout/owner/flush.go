@@ -61,7 +61,7 @@ func (p *partition) checkpoint(ctx context.Context) {
 	p.dirty, p.unsaved = make(map[uint64]*guild), 0
 	pages := make([]page, 0, len(changed))
 	for _, g := range changed {
-		pages = append(pages, page{guild: g, snapshot: g.snapshot(), revision: g.revision})
+		pages = append(pages, page{guild: g, snapshot: g.snapshot(), saved: g.saved})
 	}
 	p.mu.Unlock()
 
@@ -74,7 +74,7 @@ func (p *partition) checkpoint(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, page := range pages {
-		page.guild.revision = page.revision
+		page.guild.saved = page.saved
 		if page.err != nil {
 			p.dirty[page.guild.id] = page.guild
 		}
@@ -127,7 +127,7 @@ func (p *partition) folded() uint64 {
 type page struct {
 	guild    *guild
 	snapshot *edgev1.Snapshot
-	revision uint64
+	saved    standing
 	err      error
 }
 
@@ -138,7 +138,7 @@ func (p *partition) write(ctx context.Context, pages []page) error {
 	for i := range pages {
 		group.Go(func() error {
 			at := &pages[i]
-			at.revision, at.err = p.checkpoints.save(ctx, at.snapshot, at.revision)
+			at.saved, at.err = p.checkpoints.save(ctx, at.snapshot, p.lease.epoch, at.saved)
 			return at.err
 		})
 	}

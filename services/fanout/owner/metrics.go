@@ -11,6 +11,7 @@ import (
 type measured struct {
 	takeovers prometheus.Histogram
 	lost      prometheus.Counter
+	oversize  prometheus.Counter
 }
 
 func (o *Owner) measure(in prometheus.Registerer) *measured {
@@ -28,6 +29,9 @@ func (o *Owner) measure(in prometheus.Registerer) *measured {
 		}),
 		lost: make.NewCounter(prometheus.CounterOpts{
 			Name: "pona_fanout_leases_lost_total", Help: "Leases that ran out, or were given to another, while partitions were delivered.",
+		}),
+		oversize: make.NewCounter(prometheus.CounterOpts{
+			Name: "pona_fanout_oversize_checkpoints_total", Help: "Checkpoints of guilds whose state is larger than the NATS server's max_payload allows.",
 		}),
 	}
 }

@@ -38,6 +38,7 @@ type Options struct {
 	LeaseTTL           time.Duration // 0 means 3s: how long a crashed owner's partitions stand still
 	CheckpointInterval time.Duration // 0 means 15s
 	StateTTL           time.Duration // 0 means 7 days: the state of a guild without events for so long is forgotten
+	EndedStateTTL      time.Duration // 0 means StateTTL: the same for a guild without a player
 	MaxReplayBytes     int           // 0 means 16 MiB: an edge that missed more of a guild gets a snapshot instead
 	Replicas           int           // of the two buckets; 0 means 1
 
@@ -111,7 +112,13 @@ func (o *Owner) Start(ctx context.Context, js jetstream.JetStream, events *strea
 	if err != nil {
 		return err
 	}
-	o.checkpoints = &checkpoints{bucket: states}
+	large, err := openLarge(ctx, js, o.options.StateTTL, o.options.Replicas)
+	if err != nil {
+		return err
+	}
+	o.checkpoints = &checkpoints{
+		js: js, bucket: states, large: large, log: o.log, oversize: o.measured.oversize, endedTTL: o.options.EndedStateTTL,
+	}
 	o.events.Store(events)
 	return nil
 }
@@ -220,6 +227,7 @@ func openBucket(ctx context.Context, js jetstream.JetStream, name string, ttl ti
 		DenyDelete:        true,
 		Compression:       jetstream.S2Compression,
 		AllowDirect:       false,
+		AllowMsgTTL:       true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", name, err)

@@ -66,7 +66,7 @@ type guild struct {
 	state    *playerv1.GuildState
 	sequence uint64        // of the last event folded
 	trail    []uint64      // sequences of the last ones before it, in order
-	revision uint64        // of the checkpoint
+	saved    standing      // the checkpoint
 	edges    []*route.Edge // those that get every event
 	replay   *replay       // what other edges wait for; nil when none does
 	early    *early        // a position that waits for its event; nil for none
@@ -291,25 +291,25 @@ func (p *partition) guild(id uint64) *guild {
 		}
 		left := p.left
 		p.mu.Unlock()
-		snapshot, revision := p.load(id)
+		snapshot, saved := p.load(id)
 		p.mu.Lock()
 		if snapshot == nil || !p.open() {
 			return nil
 		}
 		if p.guilds[id] == nil && p.left == left { // otherwise the checkpoint may have been written since
-			return p.warm(snapshot, id, revision)
+			return p.warm(id, snapshot, saved)
 		}
 	}
 }
 
 // warm brings a guild into memory. The caller holds mu.
-func (p *partition) warm(snapshot *edgev1.Snapshot, id, revision uint64) *guild {
+func (p *partition) warm(id uint64, snapshot *edgev1.Snapshot, saved standing) *guild {
 	state := snapshot.GetState()
 	if state == nil {
 		state = &playerv1.GuildState{}
 	}
 	g := &guild{
-		id: id, state: state, sequence: snapshot.GetSequence(), trail: snapshot.GetTrail(), revision: revision, touched: time.Now(),
+		id: id, state: state, sequence: snapshot.GetSequence(), trail: snapshot.GetTrail(), saved: saved, touched: time.Now(),
 	}
 	g.place = p.recent.PushFront(g)
 	p.guilds[id] = g

@@ -129,12 +129,12 @@ func (p *partition) listen(ctx context.Context) (stop func()) {
 }
 
 // load reads a guild's checkpoint, however long that takes; nil when the tenure ends first.
-func (p *partition) load(guildID uint64) (snapshot *edgev1.Snapshot, revision uint64) {
+func (p *partition) load(guildID uint64) (snapshot *edgev1.Snapshot, saved standing) {
 	p.insist(p.ctx, "reading a guild's checkpoint", func() (err error) {
-		snapshot, revision, err = p.checkpoints.load(p.ctx, guildID)
+		snapshot, saved, err = p.checkpoints.load(p.ctx, guildID)
 		return err
 	})
-	return snapshot, revision
+	return snapshot, saved
 }
 
 // insist tries until it works, and says so at the first failure. It is false when ctx ended first.
