@@ -58,6 +58,28 @@ func TestRunAgainstNode(t *testing.T) {
 	}
 }
 
+// TestTwoNodesAreOneCluster emits at one of two Node processes to sockets on both.
+func TestTwoNodesAreOneCluster(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer client.CloseIdleConnections()
+	o := small(t, "node-2")
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(o.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got report
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Runs) != 1 || got.Runs[0].Scenario != "guilds" || got.Runs[0].Delivered != 80 || got.Runs[0].CPUOf["redis"] <= 0 || got.Runs[0].CPUOf["node-b"] <= 0 {
+		t.Errorf("got %+v", got.Runs)
+	}
+}
+
 func TestAPeerThatDoesNotStartIsReported(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

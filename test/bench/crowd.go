@@ -13,9 +13,9 @@ import (
 // sockets costs the machine little beside the server that is measured. Its methods belong to one
 // goroutine.
 type crowd struct {
-	server netip.AddrPort
-	first  uint64 // guild of client 0
-	guilds int    // client i joins /guild/<first + i % guilds>
+	servers []netip.AddrPort // each guild's clients take them in turn
+	first   uint64           // guild of client 0
+	guilds  int              // client i joins /guild/<first + i % guilds>
 
 	epoll   int
 	events  []unix.EpollEvent
@@ -32,18 +32,21 @@ type crowd struct {
 	questions questions
 }
 
-// newCrowd makes a crowd of nobody for a server on loopback.
-func newCrowd(server string, first uint64, guilds int) (*crowd, error) {
-	address, err := netip.ParseAddrPort(server)
-	if err != nil {
-		return nil, err
+// newCrowd makes a crowd of nobody for servers on loopback.
+func newCrowd(servers []string, first uint64, guilds int) (*crowd, error) {
+	addresses := make([]netip.AddrPort, len(servers))
+	for i, server := range servers {
+		var err error
+		if addresses[i], err = netip.ParseAddrPort(server); err != nil {
+			return nil, err
+		}
 	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
 	return &crowd{
-		server: address, first: first, guilds: guilds,
+		servers: addresses, first: first, guilds: guilds,
 		epoll: epoll, events: make([]unix.EpollEvent, 512), buffer: make([]byte, 256<<10), byFD: make(map[int32]*member),
 	}, nil
 }
@@ -73,7 +76,7 @@ func (c *crowd) dial() error {
 	if err != nil {
 		return fmt.Errorf("socket %d: %w", n, err)
 	}
-	m := &member{crowd: c, fd: fd, number: n}
+	m := &member{crowd: c, server: c.servers[n/c.guilds%len(c.servers)], fd: fd, number: n}
 	// Eight source addresses, so that ports last for any number of rounds.
 	source := [4]byte{127, 0, 0, byte(2 + n%8)}
 	err = errors.Join(
@@ -82,7 +85,7 @@ func (c *crowd) dial() error {
 		unix.Bind(fd, &unix.SockaddrInet4{Addr: source}),
 	)
 	if err == nil {
-		err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(c.server.Port()), Addr: c.server.Addr().As4()})
+		err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(m.server.Port()), Addr: m.server.Addr().As4()})
 	}
 	if err == nil || errors.Is(err, unix.EINPROGRESS) {
 		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: int32(fd)}

@@ -1,11 +1,15 @@
 // Bench measures what a delivered event and an idle connection cost, beside Node's socket.io on the
 // same machine in the same run.
 //
-// Three peers take turns, round by round, and each run starts its peer afresh:
+// The peers take turns, round by round, and each run starts its peer afresh:
 //
 //	node     npm's socket.io with production settings (test/bench/node)
 //	library  pkg/socketio alone (bin/conformance-server)
 //	pair     NATS, fanout and edge as processes, and a bot that publishes over gRPC
+//	node-2   two Node processes with npm's @socket.io/redis-adapter, and their Redis
+//	pair-2   the pair with a second edge
+//
+// The last two are measured with many small guilds only, whose sockets are on both servers.
 //
 // The figure to compare is CPU time of the measured processes (their CPU clock, user and system, all
 // threads); wall time is noise on a shared machine. Latency runs from just before the emit (at the
@@ -31,7 +35,7 @@ import (
 )
 
 type options struct {
-	Peers     []string `default:"node,library,pair" enum:"node,library,pair" help:"What to measure."`
+	Peers     []string `default:"node,library,pair,node-2,pair-2" enum:"node,library,pair,node-2,pair-2" help:"What to measure."`
 	Rounds    int      `default:"3" unit:"rounds" help:"Runs of each peer and scenario; medians are shown."`
 	Sockets   int      `default:"1000" unit:"sockets" help:"In the one room of the broadcast and burst scenarios."`
 	Events    int      `default:"200" unit:"events" help:"Measured events of these scenarios; half as many warm up before."`
@@ -109,8 +113,8 @@ func run(o options) error {
 	var all []outcome
 	for round := range o.Rounds {
 		for _, s := range scenarios(o) {
-			for _, kind := range []string{"node", "library", "pair"} {
-				if !slices.Contains(o.Peers, kind) {
+			for _, kind := range kinds {
+				if !slices.Contains(o.Peers, kind) || !s.of(kind) {
 					continue
 				}
 				select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ import (
 // member is one Socket.IO client on a WebSocket.
 type member struct {
 	crowd  *crowd
+	server netip.AddrPort
 	fd     int
 	number int
 	phase  phase
@@ -75,7 +77,7 @@ func (m *member) upgrade() error {
 	return m.write(fmt.Appendf(nil, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\n"+
 		"Origin: http://%[1]s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: cG9uYSBiZW5jaCBub25jZQ==\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"+
-		"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nCache-Control: no-cache\r\n\r\n", m.crowd.server))
+		"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nCache-Control: no-cache\r\n\r\n", m.server))
 }
 
 // write sends what is small enough for an empty socket buffer.

@@ -114,7 +114,7 @@ func (got *ordeal) attacked(o siegeOptions, p *peer, logs string, watch func() e
 	if err := o.prioritize(attackerPriority); err != nil {
 		return err
 	}
-	attacker, err := start(logs, "attacker", nil, self, attackerRole, got.Attack, p.clients)
+	attacker, err := start(logs, "attacker", nil, self, attackerRole, got.Attack, p.clients[0])
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // peer is a running server, or the running programs that together are one.
 type peer struct {
-	clients   string           // address that clients connect to
+	clients   []string         // addresses that clients connect to, in turn
 	processes []*process       // measured; the first holds the clients' connections
 	emit      func(plan) error // returns when all is emitted
 	collect   func() error     // frees what is garbage, where that can be asked for
@@ -17,14 +17,21 @@ type peer struct {
 	teardown  []func()         // in the order of their making
 }
 
+// kinds are the peers, in the order in which they take turns.
+var kinds = []string{"node", "library", "pair", "node-2", "pair-2"}
+
 func startPeer(o options, logs, kind string) (*peer, error) {
 	switch kind {
 	case "node":
 		return startNode(o, logs)
 	case "library":
 		return startLibrary(o, logs)
+	case "node-2":
+		return startNodes(o, logs)
+	case "pair-2":
+		return startPair(o, logs, 2)
 	default:
-		return startPair(o, logs)
+		return startPair(o, logs, 1)
 	}
 }
 
@@ -73,6 +80,40 @@ func startNode(o options, logs string) (*peer, error) {
 	return startControlled(logs, "node", nil, "node", "--expose-gc", filepath.Join(o.Node, "server.js"))
 }
 
+// startNodes starts two of them with a Redis between.
+func startNodes(o options, logs string) (_ *peer, err error) {
+	p := &peer{mallocs: func() uint64 { return 0 }}
+	defer func() {
+		if err != nil {
+			p.stop()
+		}
+	}()
+	free, err := freeAddresses(1)
+	if err != nil {
+		return nil, err
+	}
+	redis, err := p.run(logs, "redis", nil, "redis-server", "--port", port(free[0]), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+	if err != nil {
+		return nil, err
+	}
+	if err := redis.waitFor(func() bool { return listens(free[0]) }); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"node-a", "node-b"} {
+		node, err := startControlled(logs, name, []string{"REDIS=redis://" + free[0]}, "node", "--expose-gc", filepath.Join(o.Node, "server.js"))
+		if err != nil {
+			return nil, err
+		}
+		p.teardown = append(p.teardown, node.stop)
+		p.clients, p.processes = append(p.clients, node.clients...), append(p.processes, node.processes...)
+		if p.emit == nil { // the first emits, and the other hears of it
+			p.emit = node.emit
+		}
+	}
+	p.processes = append(p.processes, redis)
+	return p, nil
+}
+
 // startLibrary starts pkg/socketio without Pona around it.
 func startLibrary(o options, logs string) (*peer, error) {
 	return startControlled(logs, "library", []string{"SUITE=bench"}, filepath.Join(o.Bin, "conformance-server"))
@@ -86,7 +127,7 @@ func startControlled(logs, name string, env []string, program string, args ...st
 	}
 	clients, control := free[0], free[1]
 	p := &peer{
-		clients: clients,
+		clients: []string{clients},
 		emit:    func(pl plan) error { return postPlan(control, pl) },
 		collect: func() error { return post(control, "/gc", nil) },
 		mallocs: func() uint64 { return mallocs(control) },

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -18,8 +19,8 @@ import (
 // and memory can be told apart.
 const natsRole = "nats-server"
 
-// startPair starts NATS, a fanout and an edge, and a bot in this process.
-func startPair(o options, logs string) (_ *peer, err error) {
+// startPair starts NATS, a fanout and so many edges, and a bot in this process.
+func startPair(o options, logs string, edges int) (_ *peer, err error) {
 	p := new(peer)
 	defer func() {
 		if err != nil {
@@ -34,13 +35,13 @@ func startPair(o options, logs string) (_ *peer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	free, err := freeAddresses(5)
+	free, err := freeAddresses(3 + 2*edges)
 	if err != nil {
 		return nil, err
 	}
-	natsAt, grpcAt, fanoutAdmin, clients, edgeAdmin := free[0], free[1], free[2], free[3], free[4]
+	natsAt, grpcAt, fanoutAdmin := free[0], free[1], free[2]
 
-	nats, err := p.run(logs, "nats", nil, self, natsRole, port(natsAt), store)
+	nats, err := p.run(logs, "nats", []string{"GOMAXPROCS=1"}, self, natsRole, port(natsAt), store)
 	if err != nil {
 		return nil, err
 	}
@@ -55,26 +56,40 @@ func startPair(o options, logs string) (_ *peer, err error) {
 	if err := fanout.waitFor(func() bool { return answers("http://" + fanoutAdmin + "/readyz") }); err != nil {
 		return nil, err
 	}
-	edge, err := p.run(logs, "edge", nil, filepath.Join(o.Bin, "edge"),
-		"--listen", clients, "--admin", edgeAdmin, "--fanout", grpcAt, "--auth", "insecure-dev", "--origins", "*", "--connect-rate", "0")
-	if err != nil {
-		return nil, err
+	admins := []string{fanoutAdmin}
+	for at := range slices.Chunk(free[3:], 2) {
+		name := "edge"
+		if edges > 1 {
+			name = fmt.Sprintf("edge-%c", 'a'+len(p.clients))
+		}
+		edge, err := p.run(logs, name, nil, filepath.Join(o.Bin, "edge"),
+			"--listen", at[0], "--admin", at[1], "--fanout", grpcAt, "--auth", "insecure-dev", "--origins", "*", "--connect-rate", "0")
+		if err != nil {
+			return nil, err
+		}
+		if err := edge.waitFor(func() bool { return answers("http://" + at[1] + "/readyz") }); err != nil {
+			return nil, err
+		}
+		p.clients, p.processes, admins = append(p.clients, at[0]), append(p.processes, edge), append(admins, at[1])
 	}
-	if err := edge.waitFor(func() bool { return answers("http://" + edgeAdmin + "/readyz") }); err != nil {
-		return nil, err
-	}
+	p.processes = append(p.processes, fanout, nats)
 	b, err := dialBot(grpcAt)
 	if err != nil {
 		return nil, err
 	}
 	p.teardown = append(p.teardown, b.close)
-
-	p.clients, p.processes, p.emit = clients, []*process{edge, fanout, nats}, b.emit
-	p.mallocs = func() uint64 { return mallocs(edgeAdmin) + mallocs(fanoutAdmin) }
+	p.emit = b.emit
+	p.mallocs = func() (n uint64) {
+		for _, admin := range admins {
+			n += mallocs(admin)
+		}
+		return n
+	}
 	p.collect = func() error {
-		const gc = "/debug/pprof/heap?gc=1"
-		if !answers("http://"+edgeAdmin+gc) || !answers("http://"+fanoutAdmin+gc) {
-			return errors.New("the heap profile of edge or fanout has no answer")
+		for _, admin := range admins {
+			if !answers("http://" + admin + "/debug/pprof/heap?gc=1") {
+				return errors.New("the heap profile of edge or fanout has no answer")
+			}
 		}
 		return nil
 	}

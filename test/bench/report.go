@@ -105,7 +105,7 @@ func writeTables(w io.Writer, o options, all []outcome) {
 			fmt.Fprintf(table, "\t%s", c.title)
 		}
 		fmt.Fprintln(table)
-		for _, kind := range []string{"node", "library", "pair"} {
+		for _, kind := range kinds {
 			runs := slices.DeleteFunc(slices.Clone(all), func(r outcome) bool {
 				return r.Scenario != s.name || r.Peer != kind || r.Error != ""
 			})
@@ -119,8 +119,10 @@ func writeTables(w io.Writer, o options, all []outcome) {
 			fmt.Fprintln(table)
 		}
 		_ = table.Flush()
-		for _, line := range shares(s.name, all) {
-			fmt.Fprintln(w, "  "+line)
+		for _, kind := range []string{"pair", "node-2", "pair-2"} {
+			for _, line := range shares(s.name, kind, all) {
+				fmt.Fprintln(w, "  "+line)
+			}
 		}
 	}
 	fmt.Fprintf(w, "\nEvery run: %s\n", o.Out)
@@ -152,11 +154,11 @@ func median(sorted []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// shares says what each process of the pair had of its figure, by the median run.
-func shares(scenario string, all []outcome) []string {
+// shares says what each process of a peer had of its figure, by the median run.
+func shares(scenario, kind string, all []outcome) []string {
 	of := make(map[string][]float64)
 	for _, r := range all {
-		if r.Scenario != scenario || r.Peer != "pair" || r.Error != "" {
+		if r.Scenario != scenario || r.Peer != kind || r.Error != "" {
 			continue
 		}
 		for name, v := range r.CPUOf {
@@ -169,9 +171,9 @@ func shares(scenario string, all []outcome) []string {
 	if len(of) == 0 {
 		return nil
 	}
-	what, unit := "CPU of the pair", "µs"
+	what, unit := "CPU of "+kind, "µs"
 	if scenario == idleName {
-		what, unit = "growth of the pair", "MB"
+		what, unit = "growth of "+kind, "MB"
 	}
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(of)) {

@@ -1,12 +1,15 @@
 // The reference that `make bench` measures beside ours: socket.io with the settings that Pona's
 // Node server runs in production.
 //
-// Clients connect to PORT; the bench tells it what to emit over CTRL_PORT (see ../control.go).
+// Clients connect to PORT; the bench tells it what to emit over CTRL_PORT (see ../control.go). With REDIS, a
+// URL, it is one of a cluster.
 
 import { createServer } from "node:http";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const { PORT, CTRL_PORT } = process.env;
+const { PORT, CTRL_PORT, REDIS } = process.env;
 const room = "pona! music";
 
 const web = createServer();
@@ -20,6 +23,12 @@ const io = new Server(web, {
   perMessageDeflate: { threshold: 1024, zlibDeflateOptions: { level: 6 } },
   httpCompression: { threshold: 1024 },
 });
+if (REDIS) {
+  const pub = createClient({ url: REDIS });
+  const sub = pub.duplicate();
+  await Promise.all([pub.connect(), sub.connect()]);
+  io.adapter(createAdapter(pub, sub, { key: "pona:socket.io", requestsTimeout: 5000 }));
+}
 io.of(/^\/guild\/\d+$/).on("connection", (socket) => {
   socket.join(room);
   socket.on("echo", (...args) => args.at(-1)()); // what the siege's bystanders ask
