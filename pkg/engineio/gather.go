@@ -35,6 +35,7 @@ func (s *Session) Post(f *Frame) (owed bool) {
 		s.Send(f) // a poll gathers by itself
 		return false
 	}
+	s.traffic.countSent(f)
 	owed, reason, err := ws.post(f)
 	if err != nil {
 		ws.fail(reason, err)
@@ -47,6 +48,16 @@ func (s *Session) Post(f *Frame) (owed bool) {
 func (s *Server) Flush(sessions []*Session) {
 	if len(sessions) > 0 {
 		s.outbox.add(s, sessions)
+	}
+}
+
+// FlushNow is Flush by the caller, for sessions whose Post owed one or not: what was posted to them has been
+// written when it returns, or waits in the queue of one whose client does not read.
+func FlushNow(sessions []*Session) {
+	for _, s := range sessions {
+		if ws := s.ws.Load(); ws != nil {
+			ws.flush()
+		}
 	}
 }
 

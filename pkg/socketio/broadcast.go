@@ -3,6 +3,8 @@ package socketio
 import (
 	"errors"
 	"slices"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
 // Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's and Send's.
@@ -26,15 +28,40 @@ func (b Broadcast) Send(packets ...*Packet) (failed error) {
 		}
 		return failed
 	}
-	for _, s := range b.deliver(packets) {
+	for _, s := range b.deliver(packets, nil) {
 		s.tellAllOutgoing(packets)
 	}
 	return b.publish(packets)
 }
 
+// Reach is what a broadcast came to on this node.
+type Reach struct {
+	Sockets int
+	Bytes   int64 // given to them, before framing and compression
+}
+
+// Deliver is Send for who wants to know what it came to, and when: it returns when everything has been written, or
+// waits for a client that does not read. So the caller writes to all sockets itself, one after the other. It is for one
+// namespace, and not for volatile events; of others it reports nothing.
+func (b Broadcast) Deliver(packets ...*Packet) (reach Reach, failed error) {
+	if len(packets) == 0 || b.parent != nil || b.volatile {
+		return reach, b.Send(packets...)
+	}
+	var reached []*engineio.Session
+	for _, s := range b.deliver(packets, func(s *Socket, f *engineio.Frame) {
+		reached = append(reached, s.conn.session)
+		reach.Sockets++
+		reach.Bytes += int64(f.Size())
+	}) {
+		s.tellAllOutgoing(packets)
+	}
+	engineio.FlushNow(reached)
+	return reach, b.publish(packets)
+}
+
 // deliver sends packets within one namespace and returns the sockets whose outgoing listeners are to
-// be told.
-func (b Broadcast) deliver(packets []*Packet) (watchers []*Socket) {
+// be told. Each socket reached is given to note, if that is not nil.
+func (b Broadcast) deliver(packets []*Packet, note func(*Socket, *engineio.Frame)) (watchers []*Socket) {
 	n := b.nsp
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -49,14 +76,25 @@ func (b Broadcast) deliver(packets []*Packet) (watchers []*Socket) {
 	if b.atMost() <= fewSockets {
 		b.each(func(s *Socket) {
 			s.sent = newest
-			s.write(r.frame(s), false)
+			f := r.frame(s)
+			s.write(f, false)
+			if note != nil && f != nil {
+				note(s, f)
+			}
 		})
 		return watchers
 	}
 	b.each(func(s *Socket) {
 		s.sent = newest
-		if f := r.frame(s); f != nil && s.conn.session.Post(f) {
+		f := r.frame(s)
+		if f == nil {
+			return
+		}
+		if s.conn.session.Post(f) {
 			n.owed = append(n.owed, s.conn.session)
+		}
+		if note != nil {
+			note(s, f)
 		}
 	})
 	n.server.engine.Flush(n.owed)

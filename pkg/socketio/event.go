@@ -51,6 +51,9 @@ func NewPacket(event string, args ...any) (*Packet, error) {
 	return &Packet{event: event, args: args, body: b}, nil
 }
 
+// Event is the event's name.
+func (p *Packet) Event() string { return p.event }
+
 // Conflate marks the packet: while one waits for a slow socket, a newer one with the same key
 // replaces it. It returns p and must be called before p is sent.
 func (p *Packet) Conflate(key string) *Packet {

@@ -126,7 +126,7 @@ func (s *Socket) deliver(packets []*Packet) {
 	r := run{packets: packets}
 	if s.conn.server.opts.Recovery != nil {
 		if s.away() { // who keeps sending to it means the client, which may be back as another Socket
-			Broadcast{nsp: s.nsp, rooms: []string{s.id}}.deliver(packets)
+			Broadcast{nsp: s.nsp, rooms: []string{s.id}}.deliver(packets, nil)
 			return
 		}
 		s.nsp.mu.Lock()
