@@ -44,6 +44,7 @@ var rules = []row{
 	{"pkg/settings", nil},
 	{"pkg/health", nil},
 	{"pkg/quietnet", nil},
+	{"pkg/tracing", []string{"pkg/tracing"}},
 	{"pkg/metrics", []string{"pkg/settings"}},
 	{"pkg/service/tlstest", nil},
 	{"pkg/service", []string{"pkg/service/tlstest", "pkg/settings", "pkg/health", "pkg/adapter/..."}},

@@ -20,6 +20,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/pkg/socketio"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	"github.com/pona-realtime/pona/services/edge/admission"
 	"github.com/pona-realtime/pona/services/edge/auth"
 	"github.com/pona-realtime/pona/services/edge/gateway"
@@ -39,6 +40,7 @@ type App struct {
 	registry *prometheus.Registry
 	summary  *metrics.Summary
 	warnings *service.Warnings
+	tracer   *tracing.Tracer // nil without tracing
 
 	clients, admin net.Listener
 
@@ -97,6 +99,7 @@ func (a *App) abandon() {
 	if a.redis != nil {
 		_ = a.redis.Client.Close()
 	}
+	_ = a.tracer.Close(context.Background()) // has no span to send
 }
 
 func (a *App) listen() (err error) {
@@ -119,6 +122,9 @@ func (a *App) build() (err error) {
 	}
 	if a.id = s.ID; a.id == "" {
 		a.id = "edge " + advertise
+	}
+	if a.tracer, err = tracing.New(s.Traces, tracing.Process{Name: "pona-edge", Version: settings.BuildOf(Program).Version, ID: a.id}, a.component("tracing")); err != nil {
+		return err
 	}
 	if s.Redis != "" {
 		if a.redis, err = service.NewRedis(s.RedisSettings, a.health.Condition("redis"), a.registry, a.component("redis")); err != nil {
@@ -164,6 +170,7 @@ func (a *App) build() (err error) {
 		},
 		Log:     a.component("gateway"),
 		Metrics: a.registry,
+		Tracer:  a.tracer,
 	})
 	a.guilds = guild.NewCache(a.gateway, guild.Options{
 		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"), Metrics: a.registry,
@@ -182,6 +189,7 @@ func (a *App) build() (err error) {
 		Timeout:   s.CommandTimeout,
 		Log:       a.component("link"),
 		Metrics:   a.registry,
+		Tracer:    a.tracer,
 		Revoked:   a.revoked,
 		Connected: func(yes bool) {
 			if !yes {

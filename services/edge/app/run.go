@@ -69,6 +69,7 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	stopping.Step("guilds", func(context.Context) error { a.guilds.Close(); return nil })
 	stopping.Step("authenticator", func(ctx context.Context) error { return service.Within(ctx, a.auth.Close) })
+	stopping.Step("spans", a.tracer.Close)
 	stopping.Step("admin and Redis", func(ctx context.Context) error {
 		stopBackground()
 		err := service.Within(ctx, watching.Wait)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	"github.com/pona-realtime/pona/services/edge/seal"
 )
 
@@ -108,6 +109,7 @@ type Settings struct {
 	RebalanceRate     float64       `default:"100" unit:"sessions a second" group:"Cluster" help:"Most sessions that are moved for that."`
 	RebalanceInterval time.Duration `default:"5s" group:"Cluster" help:"Time between two comparisons with the other edges."`
 
+	tracing.Traces
 	service.Logging
 	service.Scheduling
 	service.Probing
@@ -172,7 +174,7 @@ func (s *Settings) Validate() error {
 			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more", i+1, len(key), seal.MinSecret)
 		}
 	}
-	return nil
+	return s.Traces.Validate()
 }
 
 // validateAuth finds settings that the one who decides who may listen does not work with. It stands

@@ -6,8 +6,9 @@ import "github.com/pona-realtime/pona/pkg/socketio"
 // here: a socket belongs to its namespace a moment earlier, and must get nothing before its handshake.
 const everybody = "everybody"
 
-// Broadcast sends a run of packets to a room of a guild's namespace, or to all who have entered it.
-func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Packet) {
+// Broadcast sends a run of packets to a room of a guild's namespace, or to all who have entered it. The
+// traceparent names the span of an event that is traced; empty for others.
+func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Packet, traceparent string) {
 	namespace := g.server.Lookup(namespaceOf(guildID))
 	if namespace == nil {
 		return // nobody has joined yet
@@ -15,7 +16,12 @@ func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Pac
 	if room == "" {
 		room = everybody
 	}
-	_ = namespace.To(room).Local().Send(packets...) // every edge has the event from a fanout
+	to := namespace.To(room).Local() // every edge has the event from a fanout
+	if traceparent != "" {
+		g.emitTraced(to, room, packets, traceparent)
+		return
+	}
+	_ = to.Send(packets...)
 }
 
 // Restart has everybody who has entered a guild connect again: what they missed is gone, so that they

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -92,7 +93,9 @@ func (g *Gateway) command(l *listener, e *socketio.Event) {
 			}
 		}
 		defer time.AfterFunc(headStart, pass).Stop()
+		ctx, end := g.trace(ctx, l, e)
 		_ = e.Ack(g.dispatch(ctx, l, e, args))
+		end()
 	}()
 }
 
@@ -131,6 +134,7 @@ func (g *Gateway) dispatch(ctx context.Context, l *listener, e *socketio.Event, 
 	if err != nil {
 		return refused(g.reason(l, err))
 	}
+	trace.SpanFromContext(ctx).AddEvent("answered") // what follows is waiting for the effect
 	effect, cancel := context.WithTimeout(g.ctx, effectPatience)
 	defer cancel()
 	g.guilds.Applied(effect, l.guildID, answer.GetSequence())

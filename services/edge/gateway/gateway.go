@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pona-realtime/pona/pkg/socketio"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
@@ -44,6 +45,7 @@ type Options struct {
 	Log            *slog.Logger  // nil means none
 
 	Metrics prometheus.Registerer // nil means none
+	Tracer  *tracing.Tracer       // nil means none
 }
 
 // Guilds is what the gateway asks of the guilds' states; see package guild.

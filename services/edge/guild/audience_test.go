@@ -40,7 +40,7 @@ type listener struct {
 	got   []*socketio.Packet
 }
 
-func (a *audience) Broadcast(_ uint64, room string, packets []*socketio.Packet) {
+func (a *audience) Broadcast(_ uint64, room string, packets []*socketio.Packet, _ string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.runs = append(a.runs, fmt.Sprintf("%s: %d", room, len(packets)))

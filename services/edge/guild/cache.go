@@ -48,8 +48,8 @@ type Upstream interface {
 // and must not wait for a client.
 type Audience interface {
 	// Broadcast sends a run of packets to who is in a room of the guild, or to all of the guild's
-	// listeners if the room is empty, as one unit.
-	Broadcast(guildID uint64, room string, packets []*socketio.Packet)
+	// listeners if the room is empty, as one unit. The traceparent names the span that it belongs to, empty for none.
+	Broadcast(guildID uint64, room string, packets []*socketio.Packet, traceparent string)
 
 	// Restart has every listener of the guild join anew: events that it has not been sent are gone.
 	Restart(guildID uint64)

@@ -48,7 +48,7 @@ func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
 	if err := player.Fold(g.state, event); err != nil {
 		c.options.Log.Warn("event of a kind that this edge does not know", "guild", g.id, "sequence", sequence, "error", err)
 	} else if g.holds.Load() > 0 { // who comes later enters with the state
-		c.broadcast(g, sequence, event)
+		c.broadcast(g, sequence, event, d.GetTraceparent())
 	}
 	if sequence != 0 {
 		c.history.add(entryOf(d, event))
@@ -57,7 +57,7 @@ func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
 }
 
 // broadcast sends what an event emits; runs for the same room as one unit.
-func (c *Cache) broadcast(g *guild, sequence uint64, event *playerv1.Event) {
+func (c *Cache) broadcast(g *guild, sequence uint64, event *playerv1.Event, traceparent string) {
 	if defective() {
 		return
 	}
@@ -67,6 +67,6 @@ func (c *Cache) broadcast(g *guild, sequence uint64, event *playerv1.Event) {
 		return
 	}
 	for _, run := range runs {
-		c.audience.Broadcast(g.id, run.room, run.packets)
+		c.audience.Broadcast(g.id, run.room, run.packets, traceparent)
 	}
 }

@@ -95,8 +95,8 @@ func TestJoinsAreAtomic(t *testing.T) {
 // perGuild is an audience for each guild.
 type perGuild map[uint64]*audience
 
-func (p perGuild) Broadcast(guildID uint64, room string, packets []*socketio.Packet) {
-	p[guildID].Broadcast(guildID, room, packets)
+func (p perGuild) Broadcast(guildID uint64, room string, packets []*socketio.Packet, _ string) {
+	p[guildID].Broadcast(guildID, room, packets, "")
 }
 
 func (p perGuild) Restart(guildID uint64) { p[guildID].Restart(guildID) }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
@@ -33,6 +34,7 @@ type Options struct {
 	Log       *slog.Logger  // fanouts coming and going; nil means none
 
 	Metrics prometheus.Registerer // nil means none
+	Tracer  *tracing.Tracer       // nil means none
 
 	// Connected hears whether any fanout is connected, at the start and whenever one comes or goes. It must
 	// not wait or call the Links; nil means nobody asks.

@@ -53,7 +53,7 @@ func (p *peer) run(ctx context.Context) {
 	if p.links.options.TLS != nil {
 		security = credentials.NewTLS(p.links.options.TLS)
 	}
-	conn, err := grpc.NewClient("passthrough:///"+p.address,
+	conn, err := grpc.NewClient("passthrough:///"+p.address, append(p.links.options.Tracer.DialOptions(),
 		grpc.WithTransportCredentials(security),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 		grpc.WithContextDialer(dial),
@@ -64,7 +64,7 @@ func (p *peer) run(ctx context.Context) {
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: grpcbackoff.DefaultConfig, MinConnectTimeout: keepaliveTimeout,
 		}),
-	)
+	)...)
 	if err != nil {
 		log.Error("this address cannot be dialled", "error", err)
 		return

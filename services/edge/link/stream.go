@@ -211,6 +211,9 @@ func (s *stream) deliver(r *route, delivery *edgev1.Delivery, came time.Time) er
 	if sequence != 0 {
 		r.sequence = sequence
 	}
+	if delivery.GetTraceparent() != "" {
+		defer s.trace(delivery, event, came)()
+	}
 	s.links.guilds.Deliver(delivery, event)
 	s.links.measured.delivered(delivery, event.GetPublishedAtNs(), came)
 	return nil

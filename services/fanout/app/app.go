@@ -5,6 +5,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/quietnet"
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/commands"
 	"github.com/pona-realtime/pona/services/fanout/ingest"
@@ -44,6 +46,7 @@ type App struct {
 	registry *prometheus.Registry
 	summary  *metrics.Summary
 	warnings *service.Warnings
+	tracer   *tracing.Tracer // nil without tracing
 
 	listener, admin net.Listener
 	tls             *tls.Config // of the listener; nil without TLS
@@ -98,6 +101,9 @@ func (a *App) prepare() (err error) {
 	if err := a.secure(); err != nil {
 		return err
 	}
+	if a.tracer, err = tracing.New(s.Traces, tracing.Process{Name: "pona-fanout", Version: settings.BuildOf(Program).Version, ID: s.ID}, a.log); err != nil {
+		return err
+	}
 	return a.listen()
 }
 
@@ -109,6 +115,7 @@ func (a *App) abandon() {
 	if a.redis != nil {
 		_ = a.redis.Client.Close()
 	}
+	_ = a.tracer.Close(context.Background())
 }
 
 // build makes the parts, the last in the way of an event first.
@@ -121,13 +128,13 @@ func (a *App) build() {
 	a.owner = owner.New(s.Partitions, owner.Options{
 		Mirror: mirror,
 		ID:     s.ID, LeaseTTL: s.LeaseTTL, CheckpointInterval: s.Checkpoint, StateTTL: s.StateTTL, EndedStateTTL: s.EndedTTL,
-		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas, Metrics: a.registry,
+		MaxReplayBytes: int(s.Replay), Replicas: s.Replicas, Metrics: a.registry, Tracer: a.tracer,
 	}, a.log)
 	a.route = route.NewServer(a.owner, int(s.RouteQueue), a.registry, a.log)
-	a.ingest = ingest.NewServer(a.stream.Load, s.StoreTimeout, a.registry)
+	a.ingest = ingest.NewServer(a.stream.Load, s.StoreTimeout, a.registry, a.tracer)
 	a.commands = commands.NewServer(commands.Options{
 		FanoutID: s.ID, Timeout: s.CommandTimeout, Peers: a.owner.Peers, LastStored: ingest.LastStored,
-		Metrics: a.registry,
+		Metrics: a.registry, Tracer: a.tracer,
 	}, a.log)
 	a.measureLag()
 	a.summary = metrics.NewSummary(a.registry, a.summarize)

@@ -47,7 +47,7 @@ func (a *App) newGRPC() *grpc.Server {
 	if a.tls != nil {
 		security = credentials.NewTLS(a.tls)
 	}
-	server := grpc.NewServer(append(a.bots.options(),
+	server := grpc.NewServer(append(append(a.bots.options(), a.tracer.ServerOptions()...),
 		grpc.Creds(security),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),

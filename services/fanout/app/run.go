@@ -74,6 +74,7 @@ func (a *App) Run(ctx context.Context) error {
 		return service.Within(ctx, func() { a.ingest.Close(); a.route.Wait(); a.commands.Wait() })
 	})
 	stopping.Step("NATS", func(ctx context.Context) error { return a.nats.close(ctx, nc) })
+	stopping.Step("spans", a.tracer.Close)
 	stopping.Step("admin and Redis", func(ctx context.Context) error {
 		stopBackground()
 		err := service.Within(ctx, watching.Wait)
@@ -123,7 +124,7 @@ func (a *App) open(ctx context.Context, nc *nats.Conn) error {
 	s := a.settings
 	events, err := stream.Open(ctx, nc, stream.Options{
 		Partitions: s.Partitions, Replicas: s.Replicas, MaxAge: s.Retention, MaxBytes: int64(s.RetentionMax),
-		DedupWindow: s.Dedup, MaxEventBytes: int(s.MaxEvent),
+		DedupWindow: s.Dedup, MaxEventBytes: int(s.MaxEvent), Traced: a.tracer != nil,
 	})
 	if errors.Is(err, stream.ErrSettings) {
 		return backoff.Permanent(err)

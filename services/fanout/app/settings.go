@@ -8,6 +8,7 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
+	"github.com/pona-realtime/pona/pkg/tracing"
 )
 
 // Program is what the command says of itself.
@@ -54,6 +55,7 @@ type Settings struct {
 	NATSKey   string `name:"nats-key" unit:"path" group:"NATS" help:"Its key (PEM)."`
 
 	service.ServerTLS
+	tracing.Traces
 	service.Logging
 	service.Scheduling
 	service.Probing
@@ -109,5 +111,5 @@ func (s *Settings) Validate() error {
 	if s.ID != "" && !idPattern.MatchString(s.ID) {
 		return fmt.Errorf("id: %q, must be 1 to 64 letters, digits, - and _", s.ID)
 	}
-	return nil
+	return s.Traces.Validate()
 }

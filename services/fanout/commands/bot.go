@@ -4,9 +4,11 @@ import (
 	"context"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/pona-realtime/pona/pkg/tracing"
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
@@ -57,6 +59,8 @@ func (b *bot) ask(ctx context.Context, r *edgev1.DispatchRequest, timeoutMs uint
 		Name:      r.GetName(),
 		Args:      r.GetArgs(),
 		TimeoutMs: timeoutMs,
+
+		Traceparent: tracing.Traceparent(trace.SpanFromContext(ctx)),
 	}}}:
 	default:
 		return nil, status.Errorf(codes.Unavailable, "bot %q has %d commands before it", b.name, outgoing)

@@ -16,9 +16,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/pona-realtime/pona/pkg/tracing"
 )
 
-// Options say who this fanout is and whom it knows. All but Metrics are required.
+// Options say who this fanout is and whom it knows. All but the last two are required.
 type Options struct {
 	FanoutID string          // of the characters of a NATS subject token
 	Timeout  time.Duration   // a bot has to answer
@@ -27,6 +29,7 @@ type Options struct {
 	LastStored func(ctx context.Context, guildID uint64) uint64
 
 	Metrics prometheus.Registerer // nil means none
+	Tracer  *tracing.Tracer       // nil means none
 }
 
 // Server knows the bots of this fanout.

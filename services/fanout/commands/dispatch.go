@@ -48,7 +48,9 @@ func (s *Server) dispatchHere(ctx context.Context, r *edgev1.DispatchRequest) (r
 	if b == nil {
 		return nil, false, nil
 	}
+	ctx, end := s.trace(ctx, r, b)
 	response, err = b.ask(ctx, r, millisecondsLeft(ctx))
+	end(err)
 	return response, true, err
 }
 

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
@@ -123,7 +125,7 @@ func (s *Server) opened(msg *nats.Msg, r proto.Message) (context.Context, contex
 	if err != nil {
 		return nil, nil, status.Errorf(codes.InvalidArgument, "%s: %v", timeoutHeader, err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), min(time.Duration(ms)*time.Millisecond, s.options.Timeout))
+	ctx, cancel := context.WithTimeout(s.traced(msg.Header), min(time.Duration(ms)*time.Millisecond, s.options.Timeout))
 	return ctx, cancel, nil
 }
 
@@ -147,7 +149,7 @@ func (s *Server) elsewhere(ctx context.Context, purpose purpose, subject string,
 	}
 	got, err := nc.RequestMsgWithContext(ctx, &nats.Msg{
 		Subject: subject + peer,
-		Header:  nats.Header{timeoutHeader: {strconv.FormatUint(uint64(millisecondsLeft(ctx)), 10)}},
+		Header:  headerOf(ctx),
 		Data:    encoded,
 	})
 	switch {
@@ -169,6 +171,15 @@ func (s *Server) elsewhere(ctx context.Context, purpose purpose, subject string,
 		return status.Error(codes.Internal, err.Error())
 	}
 	return nil
+}
+
+// headerOf is a request's: how long somebody waits, and the span it belongs to, if it is traced.
+func headerOf(ctx context.Context) nats.Header {
+	header := nats.Header{timeoutHeader: {strconv.FormatUint(uint64(millisecondsLeft(ctx)), 10)}}
+	if traceparent := tracing.Traceparent(trace.SpanFromContext(ctx)); traceparent != "" {
+		header[tracing.Header] = []string{traceparent}
+	}
+	return header
 }
 
 // findPeer asks all peers at once and gives the first that has a bot for the guild; empty when all

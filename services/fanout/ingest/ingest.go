@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/pona-realtime/pona/pkg/player"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/stream"
@@ -38,14 +39,15 @@ type Server struct {
 	readers sync.WaitGroup // of PublishStream calls
 
 	measured *measured
+	tracer   *tracing.Tracer // nil for none
 	stopping chan struct{}
 	stop     sync.Once
 }
 
 // NewServer makes a server that waits at most timeout for one event to be stored. The function
-// gives the stream, nil as long as it is not open. Metrics may be nil.
-func NewServer(log func() *stream.Stream, timeout time.Duration, metrics prometheus.Registerer) *Server {
-	s := &Server{log: log, timeout: timeout, stopping: make(chan struct{}), measured: newMeasured(metrics)}
+// gives the stream, nil as long as it is not open. Metrics and tracer may be nil.
+func NewServer(log func() *stream.Stream, timeout time.Duration, metrics prometheus.Registerer, tracer *tracing.Tracer) *Server {
+	s := &Server{log: log, timeout: timeout, tracer: tracer, stopping: make(chan struct{}), measured: newMeasured(metrics)}
 	for i := range s.lanes {
 		lane := make(chan job, laneQueue)
 		s.lanes[i] = lane
@@ -85,12 +87,18 @@ type job struct {
 }
 
 // store does a job, unless its call has failed.
-func (s *Server) store(j job) error {
+func (s *Server) store(j job) (err error) {
 	if j.ctx.Err() != nil {
 		return context.Cause(j.ctx)
 	}
+	traceparent := ""
+	if s.tracer != nil {
+		span := s.trace(j)
+		traceparent = tracing.Traceparent(span)
+		defer func() { tracing.End(span, err) }()
+	}
 	if isPosition(j.event) {
-		if err := j.log.SendPosition(j.event, j.encoded, LastStored(j.ctx, j.event.GetGuildId())); err != nil {
+		if err := j.log.SendPosition(j.event, j.encoded, LastStored(j.ctx, j.event.GetGuildId()), traceparent); err != nil {
 			return storeError(err)
 		}
 		s.measured.count("position")
@@ -99,7 +107,7 @@ func (s *Server) store(j job) error {
 	ctx, cancel := context.WithTimeout(j.ctx, s.timeout)
 	defer cancel()
 	began := time.Now()
-	sequence, duplicate, err := j.log.Append(ctx, j.event, j.encoded)
+	sequence, duplicate, err := j.log.Append(ctx, j.event, j.encoded, traceparent)
 	if err != nil {
 		return storeError(err)
 	}

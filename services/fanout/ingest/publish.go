@@ -86,7 +86,7 @@ func (s *Server) receive(ctx context.Context, call grpc.BidiStreamingServer[botv
 		case err := <-received:
 			return err
 		case request := <-requests:
-			sub, err := s.submit(ctx, request.GetEvents(), fail)
+			sub, err := s.traced(ctx, request, fail)
 			if err != nil {
 				return err
 			}

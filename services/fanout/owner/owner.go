@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pona-realtime/pona/pkg/player"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/route"
@@ -46,6 +47,7 @@ type Options struct {
 	// nobody is. It must not wait. After a takeover it may hear those of the last seconds again.
 	Mirror  func(guildID uint64, ev *playerv1.Event)
 	Metrics prometheus.Registerer // nil means none
+	Tracer  *tracing.Tracer       // nil means none
 }
 
 func (o Options) withDefaults() Options {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pona-realtime/pona/pkg/player"
+	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/route"
@@ -34,6 +35,7 @@ type partition struct {
 	ages        *ages
 	maxReplay   int
 	mirror      func(guildID uint64, ev *playerv1.Event) // nil for none
+	tracer      *tracing.Tracer                          // nil for none
 	log         *slog.Logger
 	flushing    sync.Mutex     // one checkpoint at a time; taken before mu
 	replays     sync.WaitGroup // see replay.go
@@ -143,6 +145,9 @@ func (p *partition) handle(d *edgev1.Delivery) {
 
 // event folds what comes next in a guild. The caller holds mu.
 func (p *partition) event(g *guild, d *edgev1.Delivery) {
+	if d.GetTraceparent() != "" {
+		defer p.trace(g, d)()
+	}
 	ev, err := decode(d)
 	if err == nil {
 		err = player.Fold(g.state, ev)
@@ -201,8 +206,8 @@ const mostCold = 10_000
 
 // position takes a position, which waits for the event that its bot published before it. A newer one
 // takes its place. It brings no guild into memory: where nobody listens, nobody needs it.
-func (p *partition) position(guildID, after uint64, event []byte) {
-	d := &edgev1.Delivery{GuildId: guildID, Event: event}
+func (p *partition) position(d *edgev1.Delivery, after uint64) {
+	guildID := d.GetGuildId()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.open() {
@@ -244,6 +249,9 @@ func (p *partition) place(g *guild, position *early) {
 
 // pass folds a position and gives it to the guild's edges. The caller holds mu.
 func (p *partition) pass(g *guild, d *edgev1.Delivery) {
+	if d.GetTraceparent() != "" {
+		defer p.trace(g, d)()
+	}
 	ev, err := decode(d)
 	if err == nil {
 		err = player.Fold(g.state, ev)

@@ -40,14 +40,15 @@ func (s *Stream) Encode(ev *playerv1.Event) ([]byte, error) {
 
 // Append stores an event that has passed player.Validate, in the form that Encode gave it, and
 // waits until it is stored. An event whose id was stored within the dedup window is not stored
-// again: duplicate is true, and the sequence is the first one's. Errors are ErrUnavailable or ctx's.
-func (s *Stream) Append(ctx context.Context, ev *playerv1.Event, encoded []byte) (sequence uint64, duplicate bool, err error) {
+// again: duplicate is true, and the sequence is the first one's. Errors are ErrUnavailable or ctx's. The
+// traceparent, empty for none, goes with the event.
+func (s *Stream) Append(ctx context.Context, ev *playerv1.Event, encoded []byte, traceparent string) (sequence uint64, duplicate bool, err error) {
 	if !s.nc.IsConnected() {
 		return 0, false, fmt.Errorf("%w: NATS is not connected", ErrUnavailable)
 	}
 	ack, err := s.js.PublishMsg(ctx, &nats.Msg{
 		Subject: incoming(ev),
-		Header:  nats.Header{jetstream.MsgIDHeader: {ev.GetEventId()}},
+		Header:  inject(nats.Header{jetstream.MsgIDHeader: {ev.GetEventId()}}, traceparent),
 		Data:    encoded,
 	}, jetstream.WithRetryAttempts(0))
 	if err != nil {
@@ -61,12 +62,13 @@ const afterHeader = "Pona-After"
 
 // SendPosition sends a position to the partition's owner, which lets it pass after the event of the
 // guild with the sequence after; 0 is not waited for. It is not stored: where nobody listens, it is
-// lost, and the next one comes soon.
-func (s *Stream) SendPosition(ev *playerv1.Event, encoded []byte, after uint64) error {
+// lost, and the next one comes soon. The traceparent is Append's.
+func (s *Stream) SendPosition(ev *playerv1.Event, encoded []byte, after uint64, traceparent string) error {
 	msg := &nats.Msg{Subject: s.positionOf(ev.GetGuildId()), Data: encoded}
 	if after != 0 {
 		msg.Header = nats.Header{afterHeader: {strconv.FormatUint(after, 10)}}
 	}
+	msg.Header = inject(msg.Header, traceparent)
 	if err := s.nc.PublishMsg(msg); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

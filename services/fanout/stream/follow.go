@@ -43,6 +43,7 @@ func (s *Stream) History(ctx context.Context, r Range) (events []*edgev1.Deliver
 	size, done := 0, false
 	err = s.read(ctx, []string{s.ofGuild(r.GuildID)}, r.After, func(d *edgev1.Delivery, _ uint32, _ uint64) bool {
 		done = d.GetSequence() >= r.UpTo
+		d.Traceparent = "" // what is read again has been traced
 		if d.GetSequence() <= r.UpTo {
 			events = append(events, d)
 			size += len(d.GetEvent())
@@ -87,11 +88,11 @@ func (s *Stream) Last(ctx context.Context, partition uint32) (uint64, error) {
 
 // Positions calls handle with each position of the partition's guilds, one after the other, until
 // stop is called; after is SendPosition's. One call of handle may still run when stop returns.
-func (s *Stream) Positions(partition uint32, handle func(guildID, after uint64, event []byte)) (stop func(), err error) {
+func (s *Stream) Positions(partition uint32, handle func(d *edgev1.Delivery, after uint64)) (stop func(), err error) {
 	sub, err := s.nc.Subscribe(positionsOf(partition), func(msg *nats.Msg) {
 		after, _ := strconv.ParseUint(msg.Header.Get(afterHeader), 10, 64) // 0 where another program sends none
 		_, guildID := placeOf(msg.Subject)
-		handle(guildID, after, msg.Data)
+		handle(&edgev1.Delivery{GuildId: guildID, Event: msg.Data, Traceparent: s.traceparent(msg.Header)}, after)
 	})
 	if err != nil {
 		return nil, err
@@ -137,10 +138,11 @@ func (s *Stream) read(ctx context.Context, subjects []string, after uint64, hand
 		}
 		partition, guildID := placeOf(msg.Subject())
 		if !handle(&edgev1.Delivery{
-			GuildId:    guildID,
-			Sequence:   meta.Sequence.Stream,
-			Event:      msg.Data(),
-			StoredAtNs: meta.Timestamp.UnixNano(),
+			GuildId:     guildID,
+			Sequence:    meta.Sequence.Stream,
+			Event:       msg.Data(),
+			StoredAtNs:  meta.Timestamp.UnixNano(),
+			Traceparent: s.traceparent(msg.Headers()),
 		}, partition, meta.NumPending) {
 			return nil
 		}

@@ -34,6 +34,7 @@ type Options struct {
 	MaxBytes      int64         // how much of them; 0 means no bound but MaxAge
 	DedupWindow   time.Duration // how long an event id is remembered
 	MaxEventBytes int           // of one encoded event
+	Traced        bool          // spans that messages name are given with their events
 }
 
 // Stream is PLAYER_EVENTS, and the positions beside it.
@@ -43,6 +44,7 @@ type Stream struct {
 	stream     jetstream.Stream
 	partitions uint32
 	maxEvent   int
+	traced     bool
 	reader     reader
 }
 
@@ -56,7 +58,7 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{nc: nc, js: js, partitions: o.Partitions, maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
+	s := &Stream{nc: nc, js: js, partitions: o.Partitions, traced: o.Traced, maxEvent: min(o.MaxEventBytes, int(nc.MaxPayload())-headerRoom)}
 	s.reader.followers, s.reader.again = make(map[uint32]*follower), func() {}
 	want := o.config()
 	s.stream, err = js.Stream(ctx, Name)

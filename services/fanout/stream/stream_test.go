@@ -37,7 +37,7 @@ func store(t *testing.T, s *stream.Stream, ev *playerv1.Event) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sequence, _, err := s.Append(t.Context(), ev, encoded)
+	sequence, _, err := s.Append(t.Context(), ev, encoded, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +296,7 @@ func TestFollowGoesOnAfterNATSWasAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if third, _, err = s.Append(t.Context(), ev, encoded); err != nil && !errors.Is(err, stream.ErrUnavailable) {
+		if third, _, err = s.Append(t.Context(), ev, encoded, ""); err != nil && !errors.Is(err, stream.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 
 // incoming is the subject that an event is published to.
 func incoming(ev *playerv1.Event) string {
-	return "player." + strconv.FormatUint(ev.GetGuildId(), 10) + "." + kind(ev)
+	return "player." + strconv.FormatUint(ev.GetGuildId(), 10) + "." + Kind(ev)
 }
 
-// kind is the name of the event's field in the proto, such as track_started.
-func kind(ev *playerv1.Event) string {
+// Kind is the name of the event's field in the proto, such as track_started.
+func Kind(ev *playerv1.Event) string {
 	m := ev.ProtoReflect()
 	if field := m.WhichOneof(m.Descriptor().Oneofs().ByName("kind")); field != nil {
 		return string(field.Name())

@@ -223,7 +223,9 @@ func (x *PublishResult) GetDuplicate() bool {
 type PublishStreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in PublishRequest.
-	Events        []*v1.Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*v1.Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// The trace that this request belongs to (W3C Trace Context); empty means none. Publish has it in the metadata.
+	Traceparent   string `protobuf:"bytes,2,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,6 +265,13 @@ func (x *PublishStreamRequest) GetEvents() []*v1.Event {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *PublishStreamRequest) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 type PublishStreamResponse struct {
@@ -824,7 +833,9 @@ type Command struct {
 	// The arguments, a JSON value each, as the client wrote them, without the acknowledgement.
 	Args [][]byte `protobuf:"bytes,6,rep,name=args,proto3" json:"args,omitempty"`
 	// Milliseconds from now until nobody waits for the answer any more.
-	TimeoutMs     uint32 `protobuf:"varint,7,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	TimeoutMs uint32 `protobuf:"varint,7,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// The trace that the command belongs to (W3C Trace Context), if it is traced.
+	Traceparent   string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,6 +917,13 @@ func (x *Command) GetTimeoutMs() uint32 {
 		return x.TimeoutMs
 	}
 	return 0
+}
+
+func (x *Command) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 // Answer ends a command. The listener's callback gets {"status":"ok"} or {"status":"error"} with
@@ -1254,9 +1272,10 @@ const file_pona_bot_v1_bot_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x1a.pona.bot.v1.PublishResultR\aresults\"I\n" +
 	"\rPublishResult\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"E\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"g\n" +
 	"\x14PublishStreamRequest\x12-\n" +
-	"\x06events\x18\x01 \x03(\v2\x15.pona.player.v1.EventR\x06events\"M\n" +
+	"\x06events\x18\x01 \x03(\v2\x15.pona.player.v1.EventR\x06events\x12 \n" +
+	"\vtraceparent\x18\x02 \x01(\tR\vtraceparent\"M\n" +
 	"\x15PublishStreamResponse\x124\n" +
 	"\aresults\x18\x01 \x03(\v2\x1a.pona.bot.v1.PublishResultR\aresults\"\xc0\x01\n" +
 	"\x14ServeCommandsRequest\x12?\n" +
@@ -1286,7 +1305,7 @@ const file_pona_bot_v1_bot_proto_rawDesc = "" +
 	"\amessage\")\n" +
 	"\n" +
 	"Registered\x12\x1b\n" +
-	"\tfanout_id\x18\x01 \x01(\tR\bfanoutId\"\xc0\x01\n" +
+	"\tfanout_id\x18\x01 \x01(\tR\bfanoutId\"\xe2\x01\n" +
 	"\aCommand\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x19\n" +
@@ -1296,7 +1315,8 @@ const file_pona_bot_v1_bot_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
 	"\x04args\x18\x06 \x03(\fR\x04args\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\a \x01(\rR\ttimeoutMs\"\x9c\x01\n" +
+	"timeout_ms\x18\a \x01(\rR\ttimeoutMs\x12 \n" +
+	"\vtraceparent\x18\b \x01(\tR\vtraceparent\"\x9c\x01\n" +
 	"\x06Answer\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12+\n" +

@@ -817,8 +817,10 @@ type Delivery struct {
 	// published before it. An edge that has not got that event has missed something: it drops this one
 	// and subscribes again after what it has. 0: nothing is known to come before.
 	PreviousSequence uint64 `protobuf:"varint,5,opt,name=previous_sequence,json=previousSequence,proto3" json:"previous_sequence,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The trace that the event belongs to (W3C Trace Context), if it is traced.
+	Traceparent   string `protobuf:"bytes,6,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Delivery) Reset() {
@@ -884,6 +886,13 @@ func (x *Delivery) GetPreviousSequence() uint64 {
 		return x.PreviousSequence
 	}
 	return 0
+}
+
+func (x *Delivery) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 type DispatchRequest struct {
@@ -1332,14 +1341,15 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\x05Batch\x126\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x16.pona.edge.v1.DeliveryR\n" +
-	"deliveries\"\xa6\x01\n" +
+	"deliveries\"\xc8\x01\n" +
 	"\bDelivery\x12\x19\n" +
 	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\fR\x05event\x12 \n" +
 	"\fstored_at_ns\x18\x04 \x01(\x03R\n" +
 	"storedAtNs\x12+\n" +
-	"\x11previous_sequence\x18\x05 \x01(\x04R\x10previousSequence\"\xa9\x01\n" +
+	"\x11previous_sequence\x18\x05 \x01(\x04R\x10previousSequence\x12 \n" +
+	"\vtraceparent\x18\x06 \x01(\tR\vtraceparent\"\xa9\x01\n" +
 	"\x0fDispatchRequest\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x19\n" +
