@@ -46,6 +46,7 @@ e2e: $(node_packages) build bin/nats-server ## official clients and a browser ag
 	@.ci/need redis-server chromium
 	go test -count=1 -shuffle=on ./test/clients # alone: its servers have half a second's patience
 	go test -count=1 -shuffle=on ./test/e2e/... ./test/chaos/...
+	go test -count=1 -run ManyNamespaces ./pkg/adapter/redisbus # a hundred thousand, too many for the race detector
 
 .PHONY: chaos
 chaos: $(node_packages) build bin/nats-server ## break everything under load and check every client's log; CHAOS has its flags

@@ -1,7 +1,7 @@
 package adapter
 
 import (
-	"slices"
+	"maps"
 	"time"
 )
 
@@ -106,7 +106,12 @@ func (n *Node) release(before time.Time) {
 		}
 	}
 	if due > 0 {
-		n.vacant = slices.Clone(n.vacant[due:]) // lets go of the others
+		n.vacant = append([]vacancy(nil), n.vacant[due:]...) // lets go of the others
+	}
+	if len(n.clusters) < n.most/4 { // a map keeps room for all it ever had
+		fewer := make(map[place]*Cluster, len(n.clusters))
+		maps.Copy(fewer, n.clusters)
+		n.clusters, n.most = fewer, len(fewer)
 	}
 }
 

@@ -27,6 +27,7 @@ type Node struct {
 
 	mu       sync.Mutex
 	clusters map[place]*Cluster
+	most     int       // clusters there have been since the map was made
 	vacant   []vacancy // in the order in which they fell vacant
 }
 
@@ -72,6 +73,7 @@ func (n *Node) enter(p place, local Local) *Cluster {
 	if c == nil {
 		c = newCluster(n, p)
 		n.clusters[p] = c
+		n.most = max(n.most, len(n.clusters))
 	}
 	c.users++
 	c.whole.vacant = false

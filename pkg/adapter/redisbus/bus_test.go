@@ -3,7 +3,6 @@ package redisbus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,60 +43,6 @@ func TestPromises(t *testing.T) {
 				Synced: func(ctx context.Context, b adapter.Bus) error { return b.(*Bus).Synced(ctx) },
 			})
 		})
-	}
-}
-
-// info is a figure of Redis' INFO, or 0.
-func info(t *testing.T, client *redis.Client, section, name string) (n int) {
-	t.Helper()
-	text, err := client.Info(t.Context(), section).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name); ok {
-			_, _ = fmt.Sscanf(value, "%d", &n)
-		}
-	}
-	return n
-}
-
-// TestManyNamespaces opens and closes more channels than one window has, twice; Redis has none left, and
-// was never asked for a pattern.
-func TestManyNamespaces(t *testing.T) {
-	server := redistest.Start(t)
-	b := connect(t, server.Addr(), Options{})
-	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
-	defer client.Close()
-	node := adapter.NewNode(b, adapter.Options{Linger: 10 * time.Millisecond})
-	defer node.Close()
-	const n = 3000
-	for range 2 {
-		clusters := make([]*adapter.Cluster, n)
-		for i := range clusters {
-			local := adaptertest.NewLocal()
-			clusters[i] = node.Join(fmt.Sprintf("/guild/%d", i), local)
-			clusters[i].RoomCreated("pona! music")
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		if err := b.Synced(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if channels := info(t, client, "stats", "pubsub_channels:"); channels != 3*n {
-			t.Errorf("%d channels, want %d", channels, 3*n)
-		}
-		for _, c := range clusters {
-			c.Leave()
-		}
-		waitFor(t, func() bool { return info(t, client, "stats", "pubsub_channels:") == 0 })
-	}
-	if calls := info(t, client, "commandstats", "cmdstat_psubscribe:calls="); calls != 0 {
-		t.Errorf("%d patterns", calls)
-	}
-	waitFor(t, func() bool { return b.Stats().Channels == 0 })
-	if s := b.Stats(); s.Lost != 0 || s.Resubscribed != 0 {
-		t.Errorf("%+v", s)
 	}
 }
 

@@ -97,10 +97,7 @@ func (s *subscriptions) take() (names []string, unwanted map[*conn][]string, err
 		case c.conn == nil && !c.unwanted:
 			names = append(names, name)
 		case c.conn == nil:
-			delete(s.channels, name)
-			if c.ready != nil {
-				close(c.ready)
-			}
+			s.drop(name, c)
 		case c.unwanted && !c.ending:
 			c.ending = true
 			unwanted[c.conn] = append(unwanted[c.conn], name)

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -14,6 +15,7 @@ type subscriptions struct {
 
 	mu       sync.RWMutex
 	channels map[string]*subscription
+	most     int              // channels there have been since the map was made
 	pending  []string         // names whose state is to be brought to Redis
 	conns    map[string]*conn // by the address of the node
 	lost     error            // why Redis cannot be reached now; nil while it can
@@ -48,6 +50,7 @@ func (s *subscriptions) want(l *line, names ...string) {
 		if c == nil {
 			c = &subscription{}
 			s.channels[name] = c
+			s.most = max(s.most, len(s.channels))
 		}
 		switch {
 		case c.unwanted:
@@ -74,6 +77,19 @@ func (s *subscriptions) forget(l *line, names ...string) {
 			continue
 		}
 		c.users = slices.DeleteFunc(slices.Clone(c.users), func(u *line) bool { return u == l })
+	}
+}
+
+// drop forgets a channel. The lock is held.
+func (s *subscriptions) drop(name string, c *subscription) {
+	delete(s.channels, name)
+	if c.ready != nil {
+		close(c.ready)
+	}
+	if len(s.channels) < s.most/4 { // a map keeps room for all it ever had
+		fewer := make(map[string]*subscription, len(s.channels))
+		maps.Copy(fewer, s.channels)
+		s.channels, s.most = fewer, len(fewer)
 	}
 }
 
