@@ -72,7 +72,7 @@ var faults = []fault{
 		return disturbed(ctx, k.wires[0], wireSilent)
 	}},
 	{name: "SIGSTOP an edge for 10 s, some tracks large", short: true, edge: secondEdge, others: 5 * time.Second, do: func(ctx context.Context, k *stack, l *load) error {
-		defer l.bot.enlarge(100_000)() // so that what waits for it is more than connections take
+		defer l.bot.enlarge(20_000)() // so that what waits for it is more than connections take
 		return paused(ctx, k.edges[1].process, 10*time.Second)
 	}},
 	{name: "SIGSTOP a fanout for 10 s: it wakes up believing it still owns", do: func(ctx context.Context, k *stack, _ *load) error {
