@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
 
 // stateBucket holds guild.<id>, a pona.edge.v1.Snapshot as pack stores it, or where that stands (see
@@ -24,7 +24,7 @@ import (
 const stateBucket = "FANOUT_STATE"
 
 // answerWithin bounds one request: what NATS has not answered by then, it has lost on the way up.
-const answerWithin = 2 * time.Second
+const answerWithin = stream.AnswerWithin
 
 // checkpoints reads and writes stateBucket.
 type checkpoints struct {

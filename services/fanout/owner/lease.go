@@ -52,6 +52,9 @@ func (l *lease) renew(ctx context.Context) error {
 	}
 	asked := time.Now() // the server counts from later on, so until is never too late
 	revision, err := l.bucket.Update(ctx, leaseKey(l.partition), []byte(l.holder), l.revision)
+	if lost(err) && l.unheard(ctx) {
+		revision, err = l.bucket.Update(ctx, leaseKey(l.partition), []byte(l.holder), l.revision)
+	}
 	if err == nil {
 		l.revision, l.until = revision, asked.Add(l.ttl)
 		return nil
@@ -60,6 +63,18 @@ func (l *lease) renew(ctx context.Context) error {
 		l.given = true
 	}
 	return err
+}
+
+// unheard says whether it was a renewal of ours, whose answer was lost, that has changed the key; then its
+// revision is known from now on. As long as the lease was valid when this is found, nobody else can have
+// had it in between. The lock is held.
+func (l *lease) unheard(ctx context.Context) bool {
+	entry, err := l.bucket.Get(ctx, leaseKey(l.partition))
+	if err != nil || string(entry.Value()) != l.holder || !time.Now().Before(l.until) {
+		return false
+	}
+	l.revision = entry.Revision()
+	return true
 }
 
 // valid says whether nobody else can have the lease now.

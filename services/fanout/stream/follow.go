@@ -15,10 +15,13 @@ import (
 )
 
 const (
+	// AnswerWithin is how long JetStream has to answer a request. One that no leader has heard is never
+	// answered, so that what is asked again sooner is answered sooner once there is one.
+	AnswerWithin = 2 * time.Second
 	// consumerIdle is how long the server keeps a consumer whose reader has died.
 	consumerIdle = 30 * time.Second
 	// consumerHeartbeat is how often the server says that a consumer without news is there; two missing
-	// ones have it made anew. A cluster loses consumers with a server, and the first request to a new
+	// ones end its reading. A cluster loses consumers with a server, and the first request to a new
 	// one where that is not known to all servers yet.
 	consumerHeartbeat = time.Second
 	// prefetchMessages and prefetchBytes bound what one reader holds ahead of its handler.
@@ -103,36 +106,34 @@ func (s *Stream) Positions(partition uint32, handle func(d *edgev1.Delivery, aft
 // Lag is how many stored events of the partitions that are followed have not been handled.
 func (s *Stream) Lag() uint64 { return s.reader.lag.Load() }
 
-// read hands the stored events of subjects to handle until that says false or ctx ends, and with each
-// its partition and how many more there are.
+// read hands the stored events of subjects to handle until that says false or ctx ends, with the partition
+// of each and how many more there are; then it returns nil. An error means that some may be missing from
+// there on: the consumer is gone, as it is with its server, or says nothing any more.
+//
+// This is jetstream's ordered consumer but for its patience. That one waits ten seconds for the answer to
+// a request that no leader has heard, and then longer each time; here the caller tries again soon.
 func (s *Stream) read(ctx context.Context, subjects []string, after uint64, handle func(d *edgev1.Delivery, partition uint32, more uint64) bool) error {
-	consumer, err := s.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects:    subjects,
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       after + 1,
-		InactiveThreshold: consumerIdle,
-	})
+	messages, err := s.consume(ctx, subjects, after)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes), jetstream.PullHeartbeat(consumerHeartbeat))
-	if err != nil {
 		return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
 	}
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
-	for {
+	for expected := uint64(1); ; expected++ {
 		msg, err := messages.Next()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
+		var meta *jetstream.MsgMetadata
+		if err == nil {
+			meta, err = msg.Metadata()
 		}
-		meta, err := msg.Metadata()
+		if err == nil && meta.Sequence.Consumer != expected {
+			err = errGap
+		}
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", strings.Join(subjects, " "), err)
 		}
@@ -147,4 +148,26 @@ func (s *Stream) read(ctx context.Context, subjects []string, after uint64, hand
 			return nil
 		}
 	}
+}
+
+var errGap = errors.New("a message was lost on its way")
+
+// consume makes a consumer that lives as long as somebody reads, on one server, in memory.
+func (s *Stream) consume(ctx context.Context, subjects []string, after uint64) (jetstream.MessagesContext, error) {
+	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
+	defer cancel()
+	consumer, err := s.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		FilterSubjects:    subjects,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       after + 1,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MaxDeliver:        1,
+		InactiveThreshold: consumerIdle,
+		Replicas:          1,
+		MemoryStorage:     true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes), jetstream.PullHeartbeat(consumerHeartbeat))
 }

@@ -54,7 +54,7 @@ var ErrSettings = errors.New("settings do not fit")
 // Open creates the stream, or checks the one that exists and adapts what can be changed. The error
 // is ErrSettings where that cannot be done.
 func Open(ctx context.Context, nc *nats.Conn, o Options) (*Stream, error) {
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(AnswerWithin))
 	if err != nil {
 		return nil, err
 	}
