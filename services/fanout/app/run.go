@@ -132,7 +132,7 @@ func (a *App) open(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(stream.AnswerWithin))
+	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
