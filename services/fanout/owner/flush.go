@@ -89,11 +89,13 @@ func (p *partition) checkpoint(ctx context.Context) {
 	p.dropQuiet()
 }
 
-// folding bounds the partitions of one process that fold what waits at the same time: after a takeover
-// these are all of them, and edges that ask for their guilds come first.
+// folding bounds the partitions of one process that fold what waits at the same time, and foldAtOnce the
+// guilds that each reads: after a takeover these are all, and edges that ask for their guilds come first.
 var folding = semaphore.NewWeighted(4)
 
-// foldCold reads the guilds for which events wait, one at a time so that others need not wait for all.
+const foldAtOnce = 4
+
+// foldCold reads the guilds for which events wait.
 func (p *partition) foldCold(ctx context.Context) {
 	if folding.Acquire(ctx, 1) != nil {
 		return
@@ -102,14 +104,19 @@ func (p *partition) foldCold(ctx context.Context) {
 	p.mu.Lock()
 	ids := slices.Collect(maps.Keys(p.cold))
 	p.mu.Unlock()
+	var group errgroup.Group
+	group.SetLimit(foldAtOnce)
 	for _, id := range ids {
-		p.mu.Lock()
-		if c := p.cold[id]; !p.open() || c != nil && len(c.events) > 0 && p.guild(id) == nil {
-			p.mu.Unlock()
-			return // the tenure has ended
-		}
-		p.mu.Unlock()
+		group.Go(func() error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if c := p.cold[id]; c != nil && len(c.events) > 0 && p.open() {
+				p.guild(id)
+			}
+			return nil
+		})
 	}
+	_ = group.Wait() // nothing fails: the tenure may end
 }
 
 // folded is up to where all events are in their guilds' states. The caller holds mu.

@@ -107,7 +107,8 @@ func (p *partition) open() bool {
 	return !p.closed && p.ctx.Err() == nil
 }
 
-// mostWaiting bounds the events that wait for their guild to be read.
+// mostWaiting bounds the events that wait for their guilds to be read. At the bound, the partition stands
+// still until they have been.
 const mostWaiting = 4 * checkpointEvents
 
 // handle folds a stored event and gives it to the guild's edges. Events of a guild that is not in memory
@@ -115,15 +116,18 @@ const mostWaiting = 4 * checkpointEvents
 func (p *partition) handle(d *edgev1.Delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.waiting >= mostWaiting {
+		p.mu.Unlock()
+		p.foldCold(p.ctx)
+		p.mu.Lock()
+	}
 	if d.GetSequence() <= p.sequence || !p.open() {
 		return
 	}
 	id := d.GetGuildId()
 	var g *guild
-	if p.guilds[id] != nil || p.waiting >= mostWaiting {
-		if g = p.guild(id); g == nil {
-			return // the tenure has ended
-		}
+	if p.guilds[id] != nil {
+		g = p.guild(id)
 	}
 	p.sequence = d.GetSequence()
 	p.ages.note(d)
