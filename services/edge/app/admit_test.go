@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
@@ -30,6 +31,10 @@ func TestTooManyConnectionsAreRefused(t *testing.T) {
 		}
 		r.Body.Close() //nolint:errcheck // only its head is read
 		if r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") != "" {
+			counted := metrics.Read(a.registry).By("cause", "pona_edge_admission_refused_total")
+			if counted["rate"] != 1 || counted["guild"] != 1 || counted["address"] != 0 {
+				t.Errorf("it was counted as %v", counted)
+			}
 			return
 		}
 	}

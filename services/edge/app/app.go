@@ -154,7 +154,7 @@ func (a *App) build() (err error) {
 		return err
 	}
 	a.server = socketio.NewServer(a.socketOptions(recovery))
-	a.registry.MustRegister(socketStats(a.server.Stats))
+	a.registry.MustRegister(socketStats(a.server.Stats), admissionStats{a.admission})
 	a.gateway = gateway.New(a.server, gateway.Options{
 		Authorize:      a.authorize,
 		Recheck:        s.AuthRecheck,

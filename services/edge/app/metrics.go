@@ -8,6 +8,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/engineio"
 	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/pkg/socketio"
+	"github.com/pona-realtime/pona/services/edge/admission"
 )
 
 // What the Socket.IO server counts; see socketio.Stats and engineio.Stats.
@@ -40,6 +41,22 @@ var (
 	pings           = prometheus.NewDesc("pona_edge_ping_round_trip_seconds", "Time from a ping to its pong.", nil, nil)
 	recoveries      = metrics.Counter("pona_edge_recoveries_total", "Clients that came back with a ticket: nothing lost, not known, or too much missed.", "outcome")
 )
+
+// notAdmitted counts who is not let in for their number; see package admission.
+var notAdmitted = metrics.Counter("pona_edge_admission_refused_total", "Sessions and joins not let in, by the bound they met.", "cause")
+
+// admissionStats is a collector of what the admission refuses.
+type admissionStats struct{ *admission.Admission }
+
+// Describe names its one metric.
+func (admissionStats) Describe(out chan<- *prometheus.Desc) { out <- notAdmitted.Desc }
+
+// Collect reads the admission's counters.
+func (a admissionStats) Collect(out chan<- prometheus.Metric) {
+	for _, cause := range admission.Causes {
+		notAdmitted.Is(out, float64(a.Refused(cause)), cause)
+	}
+}
 
 // socketStats is a collector of what the Socket.IO server counts.
 type socketStats func() socketio.Stats
