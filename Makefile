@@ -76,6 +76,13 @@ bench-auth: ## measure what authorization costs: calls, time, memory, namespaces
 	go test -run '^$$' -bench Reconnect -benchtime 1x ./services/edge/app
 	go test -run '^$$' -bench Namespace -benchtime 20000x -count 3 ./services/edge/gateway
 
+.PHONY: bench-fanout
+bench-fanout: ## measure events, known guilds, a takeover and a storm of clients that come back; about 6 minutes
+	go test -run '^$$' -bench ToTwoEdges -benchtime 100000x ./services/fanout/app
+	go test -run '^$$' -bench AmongKnownGuilds -benchtime 50000x ./services/fanout/app
+	go test -run '^$$' -bench Takeover -benchtime 1x -count 3 ./services/fanout/app
+	go test -run '^$$' -bench Storm -benchtime 1x -count 3 ./services/edge/app
+
 .PHONY: build
 build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack, bin/pona-bench and what tests them
 	$(go_build) -o bin/edge ./services/edge/cmd/edge

@@ -1,55 +1,129 @@
 package app
 
 import (
+	"bufio"
 	"fmt"
+	"os"
+	"os/exec"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
-// BenchmarkStorm has b.N clients of 100 guilds, lost on one edge, come back together on another that knows none
-// of the guilds, and ends when each has what it missed: one event. Clients and edges share the process.
-// Run it with -benchtime 10000x.
-func BenchmarkStorm(b *testing.B) {
-	const guilds = 100
-	f := edgetest.StartFanout(b)
-	p := f.Play(b)
-	s := local(b)
-	s.Fanouts, s.ConnectRate = []string{f.Addr()}, 0
-	from, to := started(b, s), started(b, s)
-	namespace := func(i int) string { return fmt.Sprint("/guild/", i%guilds+1) }
-	lost := make([]*edgetest.Client, b.N)
-	for i := range lost {
-		lost[i] = edgetest.DialWebSocket(b, from.Addr())
-		lost[i].Connect(namespace(i), as(i+1))
-		lost[i].Joined(namespace(i))
-		lost[i].Handshake(namespace(i))
+// The storm of BenchmarkStorm: 100 clients for each guild.
+const (
+	stormClients, stormGuilds = 10_000, 100
+	stormAt                   = "PONA_TEST_STORM_AT" // the edges that the clients are on and come back to
+)
+
+func stormNamespace(client int) string { return fmt.Sprint("/guild/", client%stormGuilds+1) }
+
+// TestStormOfClients is the clients' side of BenchmarkStorm, in a process of its own: one may not have file
+// descriptors for both. It says when the clients are lost, waits for a line, and says how long the storm
+// took, and the client for which it took longest from its own reconnect.
+func TestStormOfClients(t *testing.T) {
+	from, to, _ := strings.Cut(os.Getenv(stormAt), " ")
+	if from == "" {
+		t.Skip("there is no benchmark that it belongs to")
 	}
-	for guild := range guilds {
-		p.Publish(uint64(guild+1), edgetest.Volume("1"))
+	lost := make([]*edgetest.Client, stormClients)
+	t.Run("come", func(t *testing.T) { // and are lost with its end
+		var coming sync.WaitGroup
+		for i := range lost {
+			coming.Go(func() {
+				c := edgetest.DialWebSocket(t, from, edgetest.Expecting(8))
+				c.Connect(stormNamespace(i), as(i+1))
+				c.Joined(stormNamespace(i))
+				c.Handshake(stormNamespace(i))
+				lost[i] = c
+			})
+		}
+		coming.Wait()
+	})
+	fmt.Println("lost")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		t.Fatal(err)
 	}
-	back := make([]*edgetest.Client, b.N)
-	for i := range back {
-		back[i] = edgetest.DialWebSocket(b, to.Addr())
-	}
-	b.ResetTimer()
+	began, longest := time.Now(), atomic.Int64{}
 	var storm sync.WaitGroup
-	for i, c := range back {
+	for i := range lost {
 		storm.Go(func() {
-			c.ConnectAgain(lost[i], namespace(i), as(i+1))
-			c.Want(edgetest.Event, namespace(i), `["volume_updated",1]`)
-			if c.Joined(namespace(i)); !c.Recovered() {
-				b.Error("not recovered")
+			began := time.Now()
+			c := edgetest.DialWebSocket(t, to, edgetest.Expecting(8))
+			c.ConnectAgain(lost[i], stormNamespace(i), as(i+1))
+			c.Want(edgetest.Event, stormNamespace(i), `["volume_updated",1]`)
+			if c.Joined(stormNamespace(i)); !c.Recovered() {
+				t.Error("not recovered")
+			}
+			for took := int64(time.Since(began)); ; {
+				if last := longest.Load(); took <= last || longest.CompareAndSwap(last, took) {
+					return
+				}
 			}
 		})
 	}
 	storm.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(f.Replays())/guilds, "reads/guild")
-	b.ReportMetric(b.Elapsed().Seconds(), "s-to-the-last")
-	if b.Elapsed() > 10*time.Second {
-		b.Error("it took more than 10 s")
+	fmt.Println(time.Since(began).Seconds(), time.Duration(longest.Load()).Seconds())
+}
+
+// BenchmarkStorm has 10 000 clients of 100 guilds, lost on one edge, come back together on another that knows none
+// of the guilds, and ends when each has what it missed: one event. Run it with -benchtime 1x.
+func BenchmarkStorm(b *testing.B) {
+	program, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		f := edgetest.StartFanout(b)
+		p := f.Play(b)
+		s := local(b)
+		s.Fanouts, s.ConnectRate = []string{f.Addr()}, 0
+		from, to := started(b, s), started(b, s)
+
+		clients := exec.Command(program, "-test.run", "^TestStormOfClients$")
+		clients.Env = append(os.Environ(), stormAt+"="+from.Addr()+" "+to.Addr())
+		clients.Stderr = os.Stderr
+		in, err := clients.StdinPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		out, err := clients.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := clients.Start(); err != nil {
+			b.Fatal(err)
+		}
+		said := bufio.NewReader(out)
+		if line, _ := said.ReadString('\n'); line != "lost\n" {
+			b.Fatalf("the clients said %q", line)
+		}
+		for guild := range stormGuilds {
+			p.Publish(uint64(guild+1), edgetest.Volume("1"))
+		}
+		if _, err := fmt.Fprintln(in); err != nil {
+			b.Fatal(err)
+		}
+		line, _ := said.ReadString('\n')
+		var whole, longest float64
+		if _, err := fmt.Sscan(line, &whole, &longest); err != nil {
+			b.Fatalf("the clients said %q", line)
+		}
+		if err := clients.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(f.Replays())/stormGuilds, "reads/guild")
+		b.ReportMetric(whole, "s-to-the-last")
+		b.ReportMetric(longest, "s-longest")
+		if f.Replays() > stormGuilds {
+			b.Errorf("%d reads of the stream for %d guilds", f.Replays(), stormGuilds)
+		}
+		if longest > 10 {
+			b.Error("a client was not recovered within 10 s of its reconnect")
+		}
 	}
 }

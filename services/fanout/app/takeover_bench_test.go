@@ -3,6 +3,7 @@ package app_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -16,8 +17,8 @@ import (
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
 )
 
-// publishEach gives each of so many guilds one event.
-func publishEach(b *testing.B, bot *fanouttest.Bot, guilds int) {
+// publishEach gives each of so many guilds one event, and gives the sequence of the last one.
+func publishEach(b *testing.B, bot *fanouttest.Bot, guilds int) (last uint64) {
 	b.Helper()
 	const atOnce = 250
 	for first := 1; first <= guilds; first += atOnce {
@@ -25,8 +26,10 @@ func publishEach(b *testing.B, bot *fanouttest.Bot, guilds int) {
 		for g := first; g < first+atOnce && g <= guilds; g++ {
 			events = append(events, fanouttest.Volume(uint64(g), 1))
 		}
-		bot.Publish(events...)
+		results := bot.Publish(events...)
+		last = results[len(results)-1].GetSequence()
 	}
+	return last
 }
 
 // BenchmarkTakeover kills -9 the owner of 64 partitions that have 100 000 guilds' states between them, with
@@ -106,13 +109,47 @@ func leasesEnd(b *testing.B, n *fanouttest.NATS) (last time.Time) {
 	return last
 }
 
+// awaitCheckpoints waits until a partition's checkpoint is complete up to the sequence and no other is written
+// for as long as an interval: the fanout then does nothing more for what it was told.
+func awaitCheckpoints(b *testing.B, n *fanouttest.NATS, last uint64) {
+	b.Helper()
+	js, err := jetstream.New(n.Connect())
+	if err != nil {
+		b.Fatal(err)
+	}
+	bucket, err := js.KeyValue(b.Context(), "FANOUT_STATE")
+	if err != nil {
+		b.Fatal(err)
+	}
+	written, err := bucket.WatchAll(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer written.Stop() //nolint:errcheck // it has said all
+	const interval = 16 * time.Second
+	quiet, complete := time.NewTimer(interval), false
+	for {
+		select {
+		case entry := <-written.Updates():
+			quiet.Reset(interval)
+			complete = complete || entry != nil && string(entry.Value()) == strconv.FormatUint(last, 10)
+		case <-quiet.C:
+			if !complete {
+				b.Fatal("no checkpoint has the last event")
+			}
+			return
+		}
+	}
+}
+
 // BenchmarkEventAmongKnownGuilds is BenchmarkEventToTwoEdges where the fanout knows more or fewer guilds
 // beside the 100 that have events.
 func BenchmarkEventAmongKnownGuilds(b *testing.B) {
 	for _, known := range []int{100, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("known=%d", known), func(b *testing.B) {
-			f := startChild(b, fanouttest.StartNATS(b).URL())
-			publishEach(b, fanouttest.NewBot(b, f.address), known)
+			nats := fanouttest.StartNATS(b)
+			f := startChild(b, nats.URL())
+			awaitCheckpoints(b, nats, publishEach(b, fanouttest.NewBot(b, f.address), known))
 			benchmarkEvents(b, f, 100, 50)
 		})
 	}
