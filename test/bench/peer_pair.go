@@ -19,6 +19,9 @@ import (
 // and memory can be told apart.
 const natsRole = "nats-server"
 
+// natsEnvironment is what docs/operations.md advises for NATS up to some thousand events a second.
+var natsEnvironment = []string{"GOMAXPROCS=1", "GODEBUG=schedtrace=2000000000"}
+
 // startPair starts NATS, a fanout and so many edges, and a bot in this process.
 func startPair(o options, logs string, edges int) (_ *peer, err error) {
 	p := new(peer)
@@ -41,7 +44,7 @@ func startPair(o options, logs string, edges int) (_ *peer, err error) {
 	}
 	natsAt, grpcAt, fanoutAdmin := free[0], free[1], free[2]
 
-	nats, err := p.run(logs, "nats", []string{"GOMAXPROCS=1"}, self, natsRole, port(natsAt), store)
+	nats, err := p.run(logs, "nats", natsEnvironment, self, natsRole, port(natsAt), store)
 	if err != nil {
 		return nil, err
 	}
