@@ -1,0 +1,91 @@
+package app_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/pona-realtime/pona/pkg/service"
+	"github.com/pona-realtime/pona/pkg/service/tlstest"
+	"github.com/pona-realtime/pona/services/fanout/app"
+	"github.com/pona-realtime/pona/services/fanout/fanouttest"
+)
+
+// TestNATSOverTLS has a NATS that wants a certificate and a password. A fanout that it does not let in says why, and
+// is not ready.
+func TestNATSOverTLS(t *testing.T) {
+	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	ours.Issue("nats")
+	ours.Issue("fanout")
+	config, err := service.ServerTLS{TLSCert: ours.File("nats.pem"), TLSKey: ours.File("nats.key"), TLSClientCA: ours.File("ca.pem")}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nats := fanouttest.StartNATS(t, func(o *server.Options) {
+		o.TLS, o.TLSVerify, o.TLSTimeout, o.TLSConfig = true, true, fanouttest.Patience.Seconds(), config
+		o.Username, o.Password = "pona", "a-secret"
+	})
+	_, address, _ := strings.Cut(nats.URL(), "://")
+	url := "tls://pona:a-secret@" + address
+	settings := func(url, ca, name string) func(*app.Settings) {
+		return func(s *app.Settings) {
+			s.NATS, s.NATSCA = url, ca
+			if name != "" {
+				s.NATSCert, s.NATSKey = ours.File(name+".pem"), ours.File(name+".key")
+			}
+		}
+	}
+	f := startReady(t, "", settings(url, ours.File("ca.pem"), "fanout"))
+	fanouttest.NewBot(t, f.GRPCAddr()).Publish(fanouttest.Volume(guild, 1))
+	for name, test := range map[string]struct {
+		change func(*app.Settings)
+		want   string
+	}{
+		"trusts another":      {settings(url, others.File("ca.pem"), "fanout"), "unknown authority"},
+		"trusts the system's": {settings(url, "", ""), "unknown authority"},
+		"no certificate":      {settings(url, ours.File("ca.pem"), ""), "certificate required"},
+		"a wrong password":    {settings("tls://pona:wrong@"+address, ours.File("ca.pem"), "fanout"), "Authorization Violation"},
+		"no password":         {settings("tls://"+address, ours.File("ca.pem"), "fanout"), "Authorization Violation"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, "", test.change)
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: fanouttest.Patience}
+			var said string
+			for deadline := time.Now().Add(fanouttest.Patience); !strings.Contains(said, test.want); {
+				if time.Now().After(deadline) {
+					t.Fatalf("/readyz says %s, want %q", said, test.want)
+				}
+				response, err := client.Get("http://" + f.AdminAddr() + "/readyz")
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, _ := io.ReadAll(response.Body)
+				_ = response.Body.Close()
+				if said = string(body); response.StatusCode == http.StatusOK {
+					t.Fatal("ready")
+				}
+			}
+			if strings.Contains(said, "a-secret") || strings.Contains(said, "wrong@") {
+				t.Error(said)
+			}
+		})
+	}
+	for setting, change := range map[string]func(*app.Settings){
+		"nats-ca: ":   settings(url, ours.File("nothing.pem"), ""),
+		"nats-cert: ": settings(url, ours.File("ca.pem"), "nothing"),
+	} {
+		s, err := testSettings(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&s)
+		if _, err := app.New(s, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), setting) {
+			t.Errorf("%v, want %s", err, setting)
+		}
+	}
+}
