@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pona-realtime/pona/pkg/adapter"
@@ -162,4 +163,87 @@ func TestARefusedLoginIsSaid(t *testing.T) {
 	if waits := fmt.Sprint(h.Missing()); !strings.Contains(waits, "WRONGPASS") {
 		t.Error(waits)
 	}
+}
+
+// TestRoomMetrics breaks what the adapter counts, and finds it in the metrics.
+func TestRoomMetrics(t *testing.T) {
+	server := redistest.Start(t)
+	metrics := prometheus.NewRegistry()
+	value := func(name, outcome string) (sum float64) {
+		t.Helper()
+		families, err := metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			for _, m := range family.GetMetric() {
+				if family.GetName() == name && (outcome == "" || m.GetLabel()[0].GetValue() == outcome) {
+					sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				}
+			}
+		}
+		return sum
+	}
+	until := func(name, outcome string, least float64) {
+		t.Helper()
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(20 * time.Second); value(name, outcome) < least; <-tick.C {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s %s: %v, want %v", name, outcome, value(name, outcome), least)
+			}
+		}
+	}
+	r, err := NewRedis(RedisSettings{Redis: "redis://" + server.Addr()}, health.New().Condition("redis"), metrics, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Client.Close()
+	rooms, err := r.JoinRooms(RoomSettings{Adapter: "classic", AdapterKey: "k", AdapterTimeout: 100 * time.Millisecond}, true, metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rooms.Close()
+	cluster, mirror := rooms.Node.Join("/", adaptertest.NewLocal()), rooms.Mirror.Visit("/")
+	if _, err := cluster.FetchSockets(t.Context(), adapter.Target{}); err != nil {
+		t.Fatal(err)
+	}
+	until("pona_adapter_requests_total", "complete", 1)
+	until("pona_adapter_channels", "", 4)
+	until("pona_redis_requests_total", "ok", 1)
+
+	outside := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer outside.Close()
+	silent := outside.Subscribe(t.Context(), "k-request#/#") // is counted, and does not answer
+	if _, err := silent.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cluster.FetchSockets(t.Context(), adapter.Target{}); err == nil {
+		t.Error("a silent server has answered")
+	}
+	until("pona_adapter_requests_total", "incomplete", 1)
+	if err := silent.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := outside.Publish(t.Context(), "k#/#", "nonsense").Err(); err != nil {
+		t.Fatal(err)
+	}
+	until("pona_adapter_messages_total", "malformed", 1)
+	published := value("pona_adapter_messages_total", "published")
+	event := adapter.Value{JSON: []byte(`["ev"]`)}
+	if err := mirror.Broadcast(adapter.Target{}, adapter.Flags{}, event); err != nil {
+		t.Fatal(err)
+	}
+	until("pona_adapter_messages_total", "published", published+1)
+
+	server.Kill()
+	until("pona_adapter_connections_lost_total", "", 1)
+	if _, err := cluster.FetchSockets(t.Context(), adapter.Target{}); err == nil {
+		t.Error("a request without Redis was answered")
+	}
+	until("pona_adapter_requests_total", "unreachable", 1)
+	_ = mirror.Broadcast(adapter.Target{}, adapter.Flags{}, event) // refused now, or when it is sent
+	until("pona_adapter_messages_total", "refused", 1)
+	server.Restart()
+	until("pona_adapter_resubscriptions_total", "", 4)
 }

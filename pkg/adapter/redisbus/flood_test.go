@@ -1,0 +1,68 @@
+package redisbus
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
+	"github.com/pona-realtime/pona/pkg/adapter/adaptertest"
+	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+)
+
+// stuck is a namespace whose first broadcast waits, as none should.
+type stuck struct {
+	*adaptertest.Local
+	goOn <-chan struct{}
+}
+
+func (s stuck) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) {
+	<-s.goOn
+	s.Local.Broadcast(t, f, event)
+}
+
+// TestAFloodCutsNoConnection publishes four times what Redis keeps for a subscriber before it cuts it, while nothing
+// of it is handled: the reader takes it all, and what is over the bound is dropped and counted.
+func TestAFloodCutsNoConnection(t *testing.T) {
+	server := redistest.Start(t, "--client-output-buffer-limit", "pubsub 8mb 8mb 1")
+	b := connect(t, server.Addr(), Options{MaxQueued: 1 << 20})
+	node := adapter.NewNode(b, adapter.Options{})
+	defer node.Close()
+	goOn := make(chan struct{})
+	local := stuck{adaptertest.NewLocal(), goOn}
+	node.Join("/", local)
+	if err := b.Synced(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer client.Close()
+	publish := func(messages int, text string) {
+		t.Helper()
+		m := &adapter.Message{Kind: adapter.Broadcast, Value: adapter.Value{JSON: []byte(`["` + text + `"]`)}}
+		channel, payload, err := b.wire.encode(&line{namespace: "/", uid: "other"}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range messages {
+			if heard, err := client.Publish(t.Context(), channel, payload).Result(); err != nil || heard != 1 {
+				t.Fatalf("%d hear it, %v", heard, err)
+			}
+		}
+	}
+	const messages = 512
+	publish(messages, strings.Repeat("x", 64<<10))
+	waitFor(t, func() bool { return b.Stats().Received == messages })
+	s := b.Stats()
+	if kept := s.Received - s.Overflowed; kept > 18 || kept == 0 || s.Lost != 0 {
+		t.Errorf("%+v", s)
+	}
+	close(goOn)
+	for range s.Received - s.Overflowed {
+		local.Next(t)
+	}
+	publish(1, "afterwards")
+	if got := local.Next(t); string(got.Event.JSON) != `["afterwards"]` {
+		t.Errorf("%.40s", got.Event.JSON)
+	}
+}
