@@ -7,7 +7,12 @@
 // each namespace, this one subscribes to exact channels, and only to those of namespaces and rooms that
 // have members here: Redis pays for every pattern on every message.
 //
-// Delivery is that of Redis: at most once. While Redis is away nothing waits for it: what is published is
+// Delivery is that of Redis: at most once, and what one node publishes in the order of its calls. In a Redis
+// Cluster both hold for the links between its masters too: one that breaks, as when a machine stands still for
+// longer than cluster-node-timeout, loses what is on it, and the classic wire has one for each pair of masters.
+// So one node publishes by one master and listens at one, as long as they are there; after the loss of one, a
+// message on its old way may still come after one on the new way. The sharded wire passes no link, and has an order
+// for each channel. While Redis is away nothing waits for it: what is published is
 // refused, requests fail at once, and everything is subscribed to again when it is back.
 package redisbus
 
