@@ -6,6 +6,6 @@ import "sync/atomic"
 
 var broadcasts atomic.Uint64
 
-// defective leaves out every fiftieth broadcast. Such a build exists to prove that the tests that
+// defective leaves out every tenth broadcast. Such a build exists to prove that the tests that
 // look for lost events find them.
-func defective() bool { return broadcasts.Add(1)%50 == 0 }
+func defective() bool { return broadcasts.Add(1)%10 == 0 }
