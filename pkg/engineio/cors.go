@@ -17,6 +17,8 @@ type CORS struct {
 	AllowOrigin func(origin string) bool
 	// Credentials allows cookies and the Authorization header; not with Origins "*".
 	Credentials bool
+	// CredentialOrigins are origins that are allowed in any case, and with credentials.
+	CredentialOrigins []string
 	// Methods allowed; empty means GET,HEAD,PUT,PATCH,POST,DELETE.
 	Methods []string
 	// AllowedHeaders names request headers; empty reflects what the preflight asks for.
@@ -35,7 +37,7 @@ func (c *CORS) any() bool { return c.AllowOrigin == nil && slices.Equal(c.Origin
 func (c *CORS) allows(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	switch {
-	case origin == "" || c.any():
+	case origin == "" || c.any() || slices.Contains(c.CredentialOrigins, origin):
 		return true
 	case c.AllowOrigin != nil:
 		return c.AllowOrigin(origin)
@@ -48,16 +50,20 @@ func (c *CORS) allows(r *http.Request) bool {
 func (c *CORS) apply(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	origin := r.Header.Get("Origin")
+	trusted := slices.Contains(c.CredentialOrigins, origin)
 	switch {
-	case c.any():
+	case c.any() && !trusted:
 		h.Set("Access-Control-Allow-Origin", "*")
+		if len(c.CredentialOrigins) > 0 {
+			h.Add("Vary", "Origin")
+		}
 	default:
 		h.Add("Vary", "Origin")
 		if origin != "" && c.allows(r) {
 			h.Set("Access-Control-Allow-Origin", origin)
 		}
 	}
-	if c.Credentials {
+	if c.Credentials || trusted {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 	if len(c.ExposedHeaders) > 0 {

@@ -124,6 +124,12 @@ func TestCORSOfAnswers(t *testing.T) {
 		{"function refuses", foreigner, CORS{AllowOrigin: func(o string) bool { return o == friend }}, []string{"Access-Control-Allow-Origin", ""}},
 		{"credentials and exposed headers", friend, CORS{Origins: []string{friend}, Credentials: full.Credentials, ExposedHeaders: full.ExposedHeaders},
 			[]string{"Access-Control-Allow-Origin", friend, "Access-Control-Allow-Credentials", "true", "Access-Control-Expose-Headers", "X-One,X-Two"}},
+		{"an origin with credentials beside any", friend, CORS{Origins: []string{"*"}, CredentialOrigins: []string{friend}},
+			[]string{"Access-Control-Allow-Origin", friend, "Vary", "Origin", "Access-Control-Allow-Credentials", "true"}},
+		{"another than that", foreigner, CORS{Origins: []string{"*"}, CredentialOrigins: []string{friend}},
+			[]string{"Access-Control-Allow-Origin", "*", "Vary", "Origin", "Access-Control-Allow-Credentials", ""}},
+		{"beside others", friend, CORS{Origins: []string{"https://other.example"}, CredentialOrigins: []string{friend}},
+			[]string{"Access-Control-Allow-Origin", friend, "Vary", "Origin", "Access-Control-Allow-Credentials", "true"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
