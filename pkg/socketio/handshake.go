@@ -13,6 +13,10 @@ import (
 // since 1970; xdomain tells whether there was an Origin.
 func (h *Handshake) MarshalJSON() ([]byte, error) { return h.describe(false) }
 
+// WithoutCredentials is MarshalJSON without what proves who the client is: the payload of CONNECT, and the
+// headers Authorization and Cookie.
+func (h *Handshake) WithoutCredentials() ([]byte, error) { return h.describe(true) }
+
 // describe is MarshalJSON, on demand without what proves who the client is.
 func (h *Handshake) describe(hideCredentials bool) ([]byte, error) {
 	headers, auth := map[string]string{}, h.Auth

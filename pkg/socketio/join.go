@@ -65,6 +65,7 @@ func (c *connection) admit(s *Socket, r *Restored) (instead *Socket) {
 		return c.replace(s)
 	}
 	c.stopTimeout()
+	c.server.observeSocket(s)
 	_, listeners := s.nsp.registered()
 	if !c.server.guard(func() {
 		for _, f := range listeners {

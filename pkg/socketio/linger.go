@@ -50,7 +50,9 @@ func (s *Server) child(p *ParentNamespace, name string) *Namespace {
 	return made
 }
 
-// all are the namespaces that live.
+// Namespaces are those that live, in no order.
+func (s *Server) Namespaces() []*Namespace { return s.all() }
+
 func (s *Server) all() []*Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -95,6 +95,13 @@ func (n *Namespace) Sockets() []*Socket {
 	return all
 }
 
+// Len is the number of sockets that have joined.
+func (n *Namespace) Len() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.sockets)
+}
+
 // Socket returns the socket with the id, or nil.
 func (n *Namespace) Socket(id string) *Socket {
 	n.mu.Lock()

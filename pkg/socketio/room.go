@@ -38,6 +38,7 @@ func (n *Namespace) join(s *Socket, name string) {
 	}
 	s.seats = append(s.seats, seat{r, len(r.members)})
 	r.members = append(r.members, s)
+	n.server.observeRoom(s, name, true)
 }
 
 // leave takes s out of a room. The lock is held.
@@ -59,6 +60,7 @@ func (n *Namespace) leave(s *Socket, name string) {
 	}
 	at, last := s.seats[i].at, len(r.members)-1
 	s.seats = slices.Delete(s.seats, i, i+1)
+	n.server.observeRoom(s, name, false)
 	if moved := r.members[last]; moved != s {
 		r.members[at] = moved
 		moved.seats[moved.seatIn(r)].at = at

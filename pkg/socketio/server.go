@@ -52,6 +52,7 @@ type Server struct {
 	namespaces map[string]*Namespace
 	parents    []*ParentNamespace
 	onNew      []func(*Namespace)
+	observers  observers
 	closed     bool
 }
 

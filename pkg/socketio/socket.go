@@ -90,6 +90,13 @@ func (s *Socket) Namespace() *Namespace { return s.nsp }
 // Handshake is how the client came.
 func (s *Socket) Handshake() *Handshake { return &s.handshake }
 
+// Transport is what the socket's connection uses now: "polling" or "websocket".
+func (s *Socket) Transport() string { return s.conn.session.Transport() }
+
+// SessionID is the Engine.IO id of the socket's connection, which it shares with the client's sockets in other
+// namespaces. Whoever knows it can speak for the client over polling.
+func (s *Socket) SessionID() string { return s.conn.session.ID() }
+
 // SetData keeps a value with the socket.
 func (s *Socket) SetData(v any) {
 	s.mu.Lock()
