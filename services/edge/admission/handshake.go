@@ -30,7 +30,7 @@ func (a *Admission) Handshakes(next http.Handler) http.Handler {
 
 func (a *Admission) begin(r *http.Request) error {
 	if a.addresses != nil {
-		if address := a.clientOf(r); address.IsValid() {
+		if address := a.ClientOf(r); address.IsValid() {
 			own, _ := a.addresses.ComputeIfAbsent(address, func() (*rate.Limiter, bool) { return limiter(a.options.AddressRate), false })
 			if !own.Allow() {
 				return a.refuse("address", time.Second)
@@ -56,9 +56,9 @@ func refuse(w http.ResponseWriter, refusal *Refusal) {
 	}{"too many connections", refusal.RetryAfter.Milliseconds()})
 }
 
-// clientOf is the address that a request began at: the last one of X-Forwarded-For that is no proxy's, as
+// ClientOf is the address that a request began at: the last one of X-Forwarded-For that is no proxy's, as
 // far as proxies have written it, else the peer's.
-func (a *Admission) clientOf(r *http.Request) netip.Addr {
+func (a *Admission) ClientOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}

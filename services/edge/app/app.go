@@ -20,6 +20,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/pkg/socketio"
+	"github.com/pona-realtime/pona/pkg/socketio/adminui"
 	"github.com/pona-realtime/pona/pkg/tracing"
 	"github.com/pona-realtime/pona/services/edge/admission"
 	"github.com/pona-realtime/pona/services/edge/auth"
@@ -51,6 +52,7 @@ type App struct {
 	guilds  *guild.Cache
 	server  *socketio.Server
 	gateway *gateway.Gateway
+	adminUI *adminui.AdminUI // nil where it is off
 	relay   *relay.Relay
 
 	admission *admission.Admission
@@ -172,6 +174,9 @@ func (a *App) build() (err error) {
 		Metrics: a.registry,
 		Tracer:  a.tracer,
 	})
+	if a.adminUI, err = a.newAdminUI(secrets); err != nil {
+		return err
+	}
 	a.guilds = guild.NewCache(a.gateway, guild.Options{
 		Linger: s.Linger, Wait: s.JoinWait, Log: a.component("guild"), Metrics: a.registry,
 		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Guild: s.RecoveryGuildEvents, Bytes: int(s.RecoveryBytes)},
@@ -233,6 +238,7 @@ func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {
 			HTTPCompression:  &engineio.HTTPCompression{Disabled: true},
 			CORS: &engineio.CORS{
 				Origins: s.Origins, Credentials: s.Credentials, Methods: []string{http.MethodGet, http.MethodPost},
+				CredentialOrigins: s.adminUIOrigins(),
 			},
 			RequestHeaders: []string{"Authorization", "Cookie", "Origin", "User-Agent", "Forwarded", "X-Forwarded-For", "X-Real-Ip"},
 			GenerateID:     a.relay.GenerateID,

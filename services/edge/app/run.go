@@ -24,6 +24,9 @@ func (a *App) Run(ctx context.Context) error {
 	rebalance := &rebalance{app: a, ctx: serving}
 	rebalance.running.Go(func() { a.balance(serving) })
 	rebalance.running.Go(func() { a.admission.Run(serving) })
+	if a.adminUI != nil {
+		rebalance.running.Go(func() { a.adminUI.Run(serving) })
+	}
 	var watching, linksDone sync.WaitGroup
 	watching.Go(func() {
 		if err := health.Serve(background, a.admin, a.adminMux(rebalance)); err != nil {
