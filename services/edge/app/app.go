@@ -6,6 +6,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -44,6 +45,7 @@ type App struct {
 	tracer   *tracing.Tracer // nil without tracing
 
 	clients, admin net.Listener
+	tls            *tls.Config // of clients; nil without TLS
 
 	redis   *service.Redis // nil without Redis
 	rooms   *service.Rooms // nil without the other servers
@@ -71,6 +73,10 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 	h := health.New()
 	a := &App{settings: s, log: log, health: h, running: h.Condition("running"), warnings: warnings,
 		registry: metrics.NewRegistry(Program.Name, settings.BuildOf(Program))}
+	var err error
+	if a.tls, err = a.clientTLS(); err != nil {
+		return nil, err
+	}
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
@@ -140,8 +146,13 @@ func (a *App) build() (err error) {
 	if a.auth, err = a.authenticator(); err != nil {
 		return err
 	}
+	toEdges, err := a.relayTLS()
+	if err != nil {
+		return err
+	}
 	if a.relay, err = relay.New(relay.Options{
-		Self:    advertise,
+		Self:    a.origin(advertise),
+		TLS:     toEdges,
 		Secrets: secrets,
 		Next:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }),
 		Log:     a.component("relay"),

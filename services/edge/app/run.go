@@ -41,7 +41,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopStreams()
 	linksDone.Go(func() { a.links.Run(streams) })
 	clients := a.clientServer()
-	clientsDone := serve(clients, a.clients, failed)
+	clientsDone := serve(clients, a.public(), failed)
 
 	a.log.Info("edge started", "listen", a.Addr(), "admin", a.AdminAddr(), "fanouts", a.settings.Fanouts, "auth", a.settings.Auth)
 	a.running.Up()

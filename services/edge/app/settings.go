@@ -24,6 +24,8 @@ var Program = settings.Program{
 type Settings struct {
 	Listen             string         `default:":8080" unit:"host:port" group:"Clients" help:"Address that clients connect to."`
 	Admin              string         `default:":9090" unit:"host:port" group:"Clients" help:"Address of health and profiles, for operators only."`
+	TLSCert            string         `name:"tls-cert" unit:"path" group:"Clients" help:"Certificate for https and wss (PEM, the whole chain), read again when it changes. Empty: no TLS, which is the balancer's business."`
+	TLSKey             string         `name:"tls-key" unit:"path" group:"Clients" help:"Its key (PEM)."`
 	Origins            []string       `default:"https://pona.ponlponl123.com" group:"Clients" help:"Browser origins that may connect; * alone means every one."`
 	Credentials        bool           `group:"Clients" help:"Let browsers send cookies and their stored authorization."`
 	PingInterval       time.Duration  `default:"25s" group:"Clients" help:"Time between a client's pong and its next ping."`
@@ -104,6 +106,9 @@ type Settings struct {
 	DrainDelay time.Duration `default:"2s" group:"Stopping" help:"Time between SIGTERM and the first client that is moved away: until then balancers see that this edge is not ready, and clients are still accepted."`
 	Drain      time.Duration `default:"15s" group:"Stopping" help:"Time over which clients are moved to other edges, where they are recovered. What is left is cut."`
 	Grace      time.Duration `default:"10s" group:"Stopping" help:"Time each further step of stopping may take."`
+
+	RelayCA   string `name:"relay-ca" unit:"path" group:"Cluster" help:"Authorities (PEM) that other edges' certificates must be from, where they have tls-cert. Empty: the system's."`
+	RelayName string `name:"relay-name" unit:"host" group:"Cluster" help:"Name that those certificates must hold. Empty: the advertised address."`
 
 	Rebalance         float64       `default:"0" unit:"such as 0.2, 0 for never" group:"Cluster" help:"How far above the mean of all edges' sessions this edge's may be, before it moves some away. Needs Redis. See also POST /admin/rebalance?fraction=0.2&over=30s of the admin address."`
 	RebalanceRate     float64       `default:"100" unit:"sessions a second" group:"Cluster" help:"Most sessions that are moved for that."`

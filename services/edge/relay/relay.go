@@ -2,7 +2,7 @@
 //
 // The id of an Engine.IO session is the sealed address of the edge that has it. A request that a
 // load balancer has brought to another edge (a poll, a post, an upgrade to WebSocket) is relayed to
-// that address, once. What does not unseal is left to the local engine, which knows no such session
+// that address, once, over TLS where that edge speaks TLS, as the id says. What does not unseal is left to the local engine, which knows no such session
 // and says so; so it does when the owner cannot be reached, and the client starts anew. Nothing that
 // a client can make up has an edge dial anything.
 //
@@ -11,10 +11,12 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +25,10 @@ import (
 
 // Options are what a [Relay] needs; Log may be nil.
 type Options struct {
-	Self    string       // host:port at which other edges reach this one
+	Self    string       // host:port at which other edges reach this one, with https:// before it where it speaks TLS
 	Secrets [][]byte     // of the cluster, at least seal.MinSecret bytes each; the first one seals
 	Next    http.Handler // the local engine
+	TLS     *tls.Config  // towards edges that speak TLS; nil means with the system's authorities
 	Log     *slog.Logger
 }
 
@@ -63,6 +66,7 @@ func New(options Options) (*Relay, error) {
 		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256,
 		IdleConnTimeout:     time.Minute, // less than the other edge's
+		TLSClientConfig:     options.TLS, // and so HTTP/1.1, which upgrades need
 		DisableCompression:  true,        // what the client accepts is the client's and the owner's matter
 	}
 	r.proxy = &httputil.ReverseProxy{
@@ -101,8 +105,7 @@ type ownerKey struct{}
 
 // rewrite directs a request to the owner as the client sent it.
 func (r *Relay) rewrite(p *httputil.ProxyRequest) {
-	p.Out.URL.Scheme = "http"
-	p.Out.URL.Host = p.In.Context().Value(ownerKey{}).(string)
+	p.Out.URL.Scheme, p.Out.URL.Host = locate(p.In.Context().Value(ownerKey{}).(string))
 	p.Out.Host = p.In.Host
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if values := p.In.Header.Values(name); len(values) > 0 {
@@ -112,6 +115,14 @@ func (r *Relay) rewrite(p *httputil.ProxyRequest) {
 	r.provide(p.Out, p.In.URL.Query().Get("sid"), p.In.RemoteAddr)
 }
 
+// locate reads what GenerateID has sealed: host:port, after https:// where it is over TLS.
+func locate(owner string) (scheme, host string) {
+	if host, secure := strings.CutPrefix(owner, "https://"); secure {
+		return "https", host
+	}
+	return "http", owner
+}
+
 // unreachable leaves the request to the local engine, which answers that there is no such session.
 func (r *Relay) unreachable(w http.ResponseWriter, request *http.Request, err error) {
 	if request.Context().Err() != nil {
@@ -119,6 +130,9 @@ func (r *Relay) unreachable(w http.ResponseWriter, request *http.Request, err er
 	}
 	r.options.Log.Debug("owner of a session not reachable",
 		"owner", request.Context().Value(ownerKey{}), "error", err)
+	if request.Body == nil { // the proxy sends on none
+		request.Body = http.NoBody
+	}
 	r.options.Next.ServeHTTP(w, request)
 }
 

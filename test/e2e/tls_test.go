@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pona-realtime/pona/pkg/service/tlstest"
+	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
+	"github.com/pona-realtime/pona/services/devstack/natsserver"
+)
+
+// TestClientsOverTLS has the official client speak TLS to edges themselves: over wss at one of them, and polling and upgrading by
+// way of a balancer that gives each request to another edge, so that edges relay to each other over TLS.
+func TestClientsOverTLS(t *testing.T) {
+	authority := tlstest.NewAuthority(t)
+	authority.Issue("edge")
+	cert, key, ca := authority.File("edge.pem"), authority.File("edge.key"), authority.File("ca.pem")
+	t.Setenv("NODE_EXTRA_CA_CERTS", ca)
+	nats, err := natsserver.Start("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := nats.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	fanout := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL())
+	line, _ := fanout.await(t, 0, "where it listens", fanoutLine.MatchString)
+	grpc := fanoutLine.FindStringSubmatch(line)[1]
+	var edges []string
+	for i := range 2 {
+		edge := start(t, fmt.Sprint("edge ", i), program(t, "edge"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--auth", "insecure-dev",
+			"--fanout", grpc, "--cluster-key", "the secret that both of these edges share", "--tls-cert", cert, "--tls-key", key, "--relay-ca", ca)
+		line, _ := edge.await(t, 0, "where it listens", edgeLine.MatchString)
+		edges = append(edges, edgeLine.FindStringSubmatch(line)[1])
+	}
+	balancer := balance(t, authority, edges)
+
+	guild := newGuild()
+	listeners := []*listener{
+		listen(t, "https://"+edges[0], guild, "user:1", []string{"websocket"}),
+		listen(t, balancer, guild, "user:2", []string{"polling"}),
+		listen(t, balancer, guild, "user:3", nil),
+	}
+	for _, l := range listeners {
+		l.payload(t, "handshake")
+	}
+	listeners[2].await(t, 0, "its upgrade", func(line string) bool { return strings.Contains(line, `"transport","name":"websocket"`) })
+	bot := newBot(t, grpc, guild)
+	for range 10 {
+		bot.publish(t, &playerv1.Event{Kind: &playerv1.Event_PauseUpdated{PauseUpdated: &playerv1.PauseUpdated{Paused: true}}})
+	}
+	for _, l := range listeners {
+		for range 10 {
+			l.event(t, "pause_updated")
+		}
+	}
+	speaksTLS(t, edges[0], ca)
+}
+
+// balance gives each request to the next edge.
+func balance(t *testing.T, authority *tlstest.Authority, edges []string) string {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(authority.File("edge.pem"), authority.File("edge.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: trusting(t, authority.File("ca.pem")), DisableCompression: true}
+	var next atomic.Int64
+	server := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(&url.URL{Scheme: "https", Host: edges[int(next.Add(1))%len(edges)]})
+		},
+	})
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.StartTLS()
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		transport.CloseIdleConnections()
+	})
+	return server.URL
+}
+
+func trusting(t *testing.T, ca string) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: pool}
+}
+
+// speaksTLS looks at what an edge agrees to: nothing before TLS 1.2, and HTTP/1.1.
+func speaksTLS(t *testing.T, edge, ca string) {
+	t.Helper()
+	config := trusting(t, ca)
+	config.NextProtos = []string{"h2", "http/1.1"}
+	conn, err := tls.Dial("tcp", edge, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := conn.ConnectionState(); state.NegotiatedProtocol != "http/1.1" || state.Version < tls.VersionTLS12 {
+		t.Errorf("protocol %q, version %x", state.NegotiatedProtocol, state.Version)
+	}
+	conn.Close()
+	config.MinVersion, config.MaxVersion = tls.VersionTLS11, tls.VersionTLS11
+	if conn, err := tls.Dial("tcp", edge, config); err == nil {
+		conn.Close()
+		t.Error("agrees to TLS 1.1")
+	}
+	response, err := http.Get("http://" + edge + "/v1/socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusBadRequest {
+		t.Errorf("http is answered with %s", response.Status)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
