@@ -26,7 +26,7 @@ import (
 type options struct {
 	Stack   size          `embed:""`
 	Load    crowdSize     `embed:""`
-	Rounds  int           `default:"4" help:"How often each fault is done; a round takes about a quarter of an hour."`
+	Rounds  int           `default:"5" help:"How often each fault is done; a round takes about twelve minutes."`
 	Only    string        `help:"Only faults whose names match this regular expression."`
 	Short   bool          `help:"Only the faults of the short form."`
 	Settle  time.Duration `default:"2m" help:"Time after a fault until everybody must have everything."`
