@@ -100,7 +100,7 @@ func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request) {
 	}
 	body := append([]byte{byte(PacketOpen)}, session.openPacket(upgrades...)...)
 	if m := s.opts.InitialMessage; m != nil {
-		body = appendPacket(append(body, separator), Packet{PacketMessage, m.Binary, m.Data})
+		body = appendPacket(append(body, separator), Packet{Type: PacketMessage, Binary: m.Binary, Data: m.Data})
 	}
 	h := w.Header()
 	if s.opts.Cookie != nil {

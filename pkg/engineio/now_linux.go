@@ -60,6 +60,15 @@ func writeNow(raw syscall.RawConn, b []byte) (int, error) {
 // arrival that nobody waited for is announced only once.
 func awaitReadable(raw syscall.RawConn) error { return raw.Read(readable) }
 
+// readableNow tells whether awaitReadable would return at once.
+func readableNow(raw syscall.RawConn) (now bool) {
+	_ = raw.Read(func(fd uintptr) bool {
+		now = readable(fd)
+		return true
+	})
+	return now
+}
+
 func readable(fd uintptr) bool {
 	var b [1]byte
 	for {

@@ -9,3 +9,6 @@ func writeNow(syscall.RawConn, []byte) (int, error) { return 0, nil }
 
 // awaitReadable leaves the wait to the read.
 func awaitReadable(syscall.RawConn) error { return nil }
+
+// readableNow does not know.
+func readableNow(syscall.RawConn) bool { return false }

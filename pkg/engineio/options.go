@@ -19,6 +19,10 @@ type Options struct {
 	UpgradeTimeout time.Duration
 	// MaxPayload bounds a polling body or a WebSocket message, after decompression; 0 means 1e6.
 	MaxPayload int64
+	// MaxReceiving bounds the messages of more than 64 KiB that arrive or are being handled at the same
+	// time, of all sessions together, in bytes; 0 means 16 times MaxPayload, at least 64 MiB. Whoever
+	// sends one more is closed, with the WebSocket's code 1013 or HTTP 503.
+	MaxReceiving int64
 	// MaxQueueBytes bounds what waits for one session that does not read; 0 means 16 MiB. At the bound
 	// the session is closed with ReasonSlowConsumer.
 	MaxQueueBytes int
@@ -106,6 +110,7 @@ func (o Options) withDefaults() Options {
 	o.PingTimeout = orDefault(o.PingTimeout, 20*time.Second)
 	o.UpgradeTimeout = orDefault(o.UpgradeTimeout, 10*time.Second)
 	o.MaxPayload = orDefault(o.MaxPayload, 1e6)
+	o.MaxReceiving = orDefault(o.MaxReceiving, max(16*o.MaxPayload, 64<<20))
 	o.MaxQueueBytes = orDefault(o.MaxQueueBytes, 16<<20)
 	o.MaxQueueFrames = orDefault(o.MaxQueueFrames, 8192)
 	if o.HTTPCompression == nil {

@@ -23,6 +23,8 @@ const (
 type Message struct {
 	Binary bool
 	Data   []byte
+
+	turn *turn // see Parsed; nil: none is held
 }
 
 // webSocketSize is the number of bytes the message has on WebSocket, without its frame's header: text
@@ -39,6 +41,8 @@ type Packet struct {
 	Type   PacketType
 	Binary bool
 	Data   []byte
+
+	turn *turn // held by whoever received it; nil: none
 }
 
 var (

@@ -3,7 +3,6 @@ package engineio
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -175,7 +174,18 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		answerUnread(w, http.StatusBadRequest)
 		return
 	}
-	body, err := s.readBody(w, r)
+	turn := turn{of: s.server.turns}
+	body, reserved, err := s.readBody(w, r, &turn)
+	defer func() {
+		turn.giveBack()
+		s.server.intake.held.Add(-reserved)
+	}()
+	if errors.Is(err, errBusy) {
+		s.end(ReasonTransportError, err, false)
+		w.Header().Set("Retry-After", "1")
+		answerUnread(w, http.StatusServiceUnavailable)
+		return
+	}
 	if errors.As(err, new(*http.MaxBytesError)) {
 		answerUnread(w, http.StatusRequestEntityTooLarge)
 		return
@@ -186,6 +196,10 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for p, err := range payloadPackets(body) {
+		if len(body) > lightMessage {
+			turn.take() // the last one's receiver may have given it back
+			p.turn = &turn
+		}
 		if err != nil {
 			s.end(ReasonParseError, err, false)
 			break
@@ -207,26 +221,31 @@ func answerUnread(w http.ResponseWriter, status int) {
 	answer(w, status, "", "")
 }
 
-// readBody reads a POST's payload. A body that trickles in outlives neither the session nor the deadline
+// readBody reads a POST's payload, and takes a turn over a large one. A body that trickles in outlives neither the session nor the deadline
 // that ServeHTTP has set. What is no UTF-8 is replaced, as the reference does: it must not reach other clients,
 // whose WebSockets would refuse it.
-func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request, t *turn) (body []byte, reserved int64, err error) {
 	limit := s.server.opts.MaxPayload
 	if r.ContentLength > limit {
-		return nil, &http.MaxBytesError{Limit: limit}
+		return nil, 0, &http.MaxBytesError{Limit: limit}
 	}
 	c := http.NewResponseController(w)
 	s.setReading(c)
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var buf bytes.Buffer
+	reserved, err = s.server.intake.readAll(&buf, http.MaxBytesReader(w, r.Body, limit), limit, func() {})
 	s.setReading(nil)
 	if err != nil {
-		return nil, err
+		return nil, reserved, err
+	}
+	body = buf.Bytes()
+	if len(body) > lightMessage {
+		t.take()
 	}
 	_ = c.SetReadDeadline(time.Time{})
 	if !utf8.Valid(body) {
 		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	}
-	return body, nil
+	return body, reserved, nil
 }
 
 // setReading lets end stop the reading.

@@ -20,6 +20,8 @@ type Server struct {
 	upgrader websocket.Upgrader
 	beats    *beats
 	outbox   outbox
+	turns    turns
+	intake   intake
 	started  time.Time
 	counters counters
 	done     chan struct{}
@@ -52,6 +54,7 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 		s.opts.PerMessageDeflate = &counted
 	}
 	s.upgrader = newUpgrader(&s.opts)
+	s.turns, s.intake.bound = newTurns(), s.opts.MaxReceiving
 	s.beats = newBeats(s)
 	s.wg.Go(func() { s.beats.run(s.done) })
 	return s

@@ -11,7 +11,7 @@ import (
 // ReceiveClose comes once, may overlap the last ReceiveMessage, and runs in a goroutine of its own.
 type Receiver interface {
 	// ReceiveMessage gets one message; m.Data is valid only during the call. The session reads on
-	// when it returns: a receiver that is slow slows its client down.
+	// when it returns: a receiver that is slow slows its client down. See Message.Parsed.
 	ReceiveMessage(m Message)
 	// ReceiveClose is told why the session ended; err is the cause where there is one.
 	ReceiveClose(reason Reason, err error)
@@ -141,7 +141,7 @@ func (s *Session) receive(p Packet) bool {
 	switch p.Type {
 	case PacketMessage:
 		s.traffic.countReceived(len(p.Data))
-		s.receiver.ReceiveMessage(Message{Binary: p.Binary, Data: p.Data})
+		s.receiver.ReceiveMessage(Message{Binary: p.Binary, Data: p.Data, turn: p.turn})
 	case PacketClose:
 		s.end(ReasonTransportClose, nil, false)
 		return false

@@ -20,6 +20,7 @@ type site struct {
 	opened  chan *Session // each session, as far as there is room
 	waiting chan struct{} // one value for each poll that begins to wait
 	ended   chan Reason   // one value for each session's end
+	before  func(Message) // called before the echo of sessions that open from then on; nil: nothing is
 }
 
 // echo is a Receiver that sends back what it gets.
@@ -37,6 +38,17 @@ func (e echo) ReceiveClose(reason Reason, _ error) {
 	case e.ended <- reason:
 	default: // a test of thousands looks at none of them
 	}
+}
+
+// pausing is an echo after something else.
+type pausing struct {
+	echo
+	before func(Message)
+}
+
+func (p pausing) ReceiveMessage(m Message) {
+	p.before(m)
+	p.echo.ReceiveMessage(m)
 }
 
 // waitContext tells when somebody begins to wait for a request's end: a poll, once it is registered.
@@ -67,6 +79,9 @@ func serve(t *testing.T, opts Options, wrap ...func(http.Handler) http.Handler) 
 		select {
 		case s.opened <- session:
 		default:
+		}
+		if s.before != nil {
+			return pausing{echo{session, s.ended}, s.before}
 		}
 		return echo{session, s.ended}
 	})

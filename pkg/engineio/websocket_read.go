@@ -32,6 +32,15 @@ func (t *webSocket) next(handle func(Packet) (more bool)) (more bool, reason Rea
 	return t.readMessage(handle)
 }
 
+// Read is how gorilla reads. It holds no turn while there is nothing to read.
+func (t *webSocket) Read(p []byte) (int, error) {
+	if t.turn.held && !(t.raw != nil && readableNow(t.raw)) {
+		t.turn.giveBack()
+		defer t.turn.take()
+	}
+	return t.Conn.Read(p)
+}
+
 func (t *webSocket) await() error {
 	if t.raw == nil || t.in.Buffered() > 0 {
 		return nil
@@ -50,7 +59,16 @@ func (t *webSocket) readMessage(handle func(Packet) (more bool)) (more bool, rea
 	buf := messageBuffers.Get().(*bytes.Buffer)
 	defer releaseMessageBuffer(buf)
 	// One byte more than allowed: only a compressed message can have it, gorilla counts the others.
-	if _, err := buf.ReadFrom(io.LimitReader(r, t.server.opts.MaxPayload+1)); err != nil {
+	reserved, err := t.server.intake.readAll(buf, r, t.server.opts.MaxPayload, t.turn.take)
+	defer func() {
+		t.turn.giveBack()
+		t.server.intake.held.Add(-reserved)
+	}()
+	if errors.Is(err, errBusy) {
+		t.close(websocket.CloseTryAgainLater)
+		return false, ReasonTransportError, err
+	}
+	if err != nil {
 		return false, readReason(err), err
 	}
 	var p Packet
@@ -67,6 +85,9 @@ func (t *webSocket) readMessage(handle func(Packet) (more bool)) (more bool, rea
 		if p, err = decodePacket(buf.Bytes()); err != nil {
 			return false, ReasonParseError, err
 		}
+	}
+	if t.turn.held {
+		p.turn = &t.turn
 	}
 	return handle(p), "", nil
 }

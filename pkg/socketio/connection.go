@@ -45,6 +45,7 @@ func (c *connection) receive(m engineio.Message) error {
 		return err
 	}
 	if p.kind == typeConnect {
+		m.Parsed()
 		return c.connect(&p)
 	}
 	c.mu.Lock()
@@ -56,12 +57,15 @@ func (c *connection) receive(m engineio.Message) error {
 		}
 		return errViolation
 	}
+	if !s.decided.Load() {
+		m.Parsed()
+	}
 	if !s.awaitDecision() {
 		return nil
 	}
 	switch p.kind {
 	case typeEvent, typeBinaryEvent:
-		return c.event(s, &p)
+		return c.event(s, &p, m)
 	case typeAck, typeBinaryAck:
 		return c.acknowledged(s, &p)
 	case typeDisconnect:
@@ -90,7 +94,7 @@ func (c *connection) decode(m engineio.Message) (p decoded, complete bool, err e
 	return p, p.missing == 0, err
 }
 
-func (c *connection) event(s *Socket, p *decoded) error {
+func (c *connection) event(s *Socket, p *decoded, m engineio.Message) error {
 	if p.data == nil {
 		return nil // an event without a name: nobody listens to it
 	}
@@ -106,6 +110,7 @@ func (c *connection) event(s *Socket, p *decoded) error {
 		return err
 	}
 	e.Args = args[1:]
+	m.Parsed()
 	ok := c.server.guard(func() { s.handle(e) })
 	if !ok {
 		s.Disconnect(false)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
 // understand takes a text as far as a connection takes it: events to their names and arguments.
@@ -15,7 +17,7 @@ func understand(text string) (decoded, error) {
 	}
 	switch p.kind {
 	case typeEvent:
-		err = (&connection{server: &Server{}}).event(&Socket{}, &p)
+		err = (&connection{server: &Server{}}).event(&Socket{}, &p, engineio.Message{})
 	case typeAck:
 		_, err = p.list(nil)
 	}
