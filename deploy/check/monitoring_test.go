@@ -2,12 +2,14 @@ package check
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/prometheus/prometheus/promql/parser"
 	"sigs.k8s.io/yaml"
 )
@@ -134,6 +136,39 @@ func TestAlerts(t *testing.T) {
 	}
 	if len(seen) < 6 {
 		t.Errorf("%d alerts", len(seen))
+	}
+}
+
+var update = flag.Bool("update", false, "write deploy/monitoring/prometheusrule.yaml")
+
+// TestPrometheusRuleIsCurrent: the operator's object holds the same rules as the file that Prometheus reads
+// by itself.
+func TestPrometheusRuleIsCurrent(t *testing.T) {
+	rules, err := os.ReadFile("../monitoring/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "# Made from alerts.yaml: go test ./deploy/check -run PrometheusRule -update\n" +
+		"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: pona\nspec:\n"
+	for line := range strings.Lines(string(rules)) {
+		if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+			line = "  " + line
+		}
+		want += line
+	}
+	const file = "../monitoring/prometheusrule.yaml"
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is not alerts.yaml as an object, %v; go test ./deploy/check -run PrometheusRule -update", file, err)
+	}
+	found := of[*monitoringv1.PrometheusRule](render(t, "production"))
+	if len(found) != 1 || len(found[0].Spec.Groups) == 0 || len(found[0].Spec.Groups[0].Rules) < 6 {
+		t.Errorf("production has %d PrometheusRules, want one with all rules", len(found))
 	}
 }
 
