@@ -94,7 +94,7 @@ func verify(ctx context.Context, bin, overlay string, definitions []*unstructure
 	for _, pod := range podsOf(objects) {
 		show("Pod (dry run)", pod.GetName(), client.apply(ctx, pod, true))
 	}
-	show("privileged Pod, refused", "hostile", client.refuses(ctx, hostilePod(namespace)))
+	show("Pod of root, refused", "careless", client.refuses(ctx, carelessPod(namespace)))
 	if err := table.Flush(); err != nil {
 		return err
 	}

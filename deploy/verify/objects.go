@@ -75,13 +75,13 @@ func podsOf(objects []*unstructured.Unstructured) (pods []*unstructured.Unstruct
 	return pods
 }
 
-// hostilePod may not run where Pod Security enforces "restricted".
-func hostilePod(namespace string) *unstructured.Unstructured {
+// carelessPod may not run where Pod Security enforces "restricted".
+func carelessPod(namespace string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Pod",
-		"metadata": map[string]any{"name": "hostile", "namespace": namespace},
+		"metadata": map[string]any{"name": "careless", "namespace": namespace},
 		"spec": map[string]any{"automountServiceAccountToken": false, "containers": []any{
-			map[string]any{"name": "hostile", "image": "hostile", "securityContext": map[string]any{"privileged": true}},
+			map[string]any{"name": "careless", "image": "careless", "securityContext": map[string]any{"runAsUser": int64(0)}},
 		}},
 	}}
 }
