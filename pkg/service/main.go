@@ -8,10 +8,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/pona-realtime/pona/pkg/settings"
 )
@@ -45,6 +48,9 @@ func run(ctx context.Context, p settings.Program, into any, build func() (Servic
 		wanted() bool
 	}); can && p.wanted() {
 		return probe(context.WithoutCancel(ctx), p.AdminAddress())
+	}
+	if l, can := into.(interface{ Logger(io.Writer) *slog.Logger }); can {
+		limitMemory(memlimit.FromCgroup, l.Logger(os.Stderr))
 	}
 	s, err := build()
 	if err != nil {
