@@ -17,10 +17,11 @@ import (
 var (
 	mentionedFlag   = regexp.MustCompile("`--([a-z][a-z-]+)")
 	mentionedMetric = regexp.MustCompile("`(pona_(?:edge|fanout|redis)_[a-z_]+)")
+	mentionedTarget = regexp.MustCompile("`make ([a-z][a-z0-9-]*)")
 	mentionedFile   = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 )
 
-// TestMentions holds the pages to settings, metrics and files that are there.
+// TestMentions holds the pages to settings, metrics, make's targets and files that are there.
 func TestMentions(t *testing.T) {
 	flags := map[string]bool{"build": true} // docker's
 	for _, program := range []struct {
@@ -39,11 +40,11 @@ func TestMentions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages, err := filepath.Glob("../../docs/*.md")
+	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(pages, "../../README.md", "../../ARCHITECTURE.md", "../../PERFORMANCE.md") {
+	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -57,6 +58,11 @@ func TestMentions(t *testing.T) {
 		for _, m := range mentionedMetric.FindAllStringSubmatch(string(text), -1) {
 			if !strings.Contains(string(known), "`"+m[1]+"`") {
 				t.Errorf("%s: nobody exports %s", where, m[1])
+			}
+		}
+		for _, m := range mentionedTarget.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+				t.Errorf("%s: there is no make %s", where, m[1])
 			}
 		}
 		for _, m := range mentionedFile.FindAllStringSubmatch(string(text), -1) {

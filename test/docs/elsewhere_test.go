@@ -1,0 +1,175 @@
+package docs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// elsewhere are the commands that TestCommands cannot run: what begins a line, who runs it instead, and
+// what of the line can be checked without running it.
+var elsewhere = []struct {
+	begins, why string
+	check       func(words []string) error
+}{
+	{"make ", "each target is run by continuous integration or, where it takes long, by hand", makes},
+	{"npm install ", "takes packages from the network; test/docs/package.json has them", packages},
+	{"docker compose up", "starts containers; deploy/check loads the file and the Dockerfile", composes},
+	{"kubectl ", "needs a cluster; deploy/check and make k8s-verify take the overlays", kubectls},
+}
+
+// TestEveryCommandIsHeldToSomething fails for a command on a page that is neither run nor known to be
+// run elsewhere, and for one of the latter that cannot be right.
+func TestEveryCommandIsHeldToSomething(t *testing.T) {
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks(string(text)) {
+			switch {
+			case b.is("sh", "run"):
+			case b.is("sh"):
+				for _, line := range b.lines() {
+					if err := held(line); err != nil {
+						t.Errorf("%s, block at line %d: %q: %v", filepath.Base(page), b.line, line, err)
+					}
+				}
+			case b.is("bash"), b.is("shell"), b.is("console"), b.is("zsh"):
+				t.Errorf("%s, line %d: commands stand in blocks of sh", filepath.Base(page), b.line)
+			}
+		}
+	}
+}
+
+// TestWrongCommandsAreFound shows that the checks can fail.
+func TestWrongCommandsAreFound(t *testing.T) {
+	for _, line := range []string{
+		"curl http://127.0.0.1:9090/healthz", "make no-such-target", "npm install socket.io-client@3", "npm install left-pad",
+		"docker compose upp", "docker compose up --no-such-flag", "kubectl apply -k deploy/k8s/overlays/nowhere",
+		"kubectl -n pona create secret generic unknown --from-env-file=unknown.env", "kubectl delete namespace pona",
+	} {
+		if held(line) == nil {
+			t.Errorf("nobody minds %q", line)
+		}
+	}
+}
+
+// pages are the paths of all that is written for readers.
+func pages(t *testing.T) (found []string) {
+	t.Helper()
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../deploy/*.md", "../../deploy/*/*.md"} {
+		some, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, some...)
+	}
+	return found
+}
+
+// held says what is wrong with a command that is not run here.
+func held(line string) error {
+	line, _, _ = strings.Cut(line, " #")
+	if strings.HasPrefix(line, "#") {
+		return nil
+	}
+	for _, known := range elsewhere {
+		if strings.HasPrefix(line, known.begins) {
+			return known.check(strings.Fields(line))
+		}
+	}
+	return errors.New("nobody runs it: mark the block sh run")
+}
+
+// makes has make say what it would do: it refuses a target that is not there.
+func makes(words []string) error {
+	command := exec.Command("make", append([]string{"--dry-run"}, words[1:]...)...)
+	command.Dir = "../.."
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	return nil
+}
+
+var packageAtMajor = regexp.MustCompile(`^((?:@[a-z.-]+/)?[a-z.-]+)@(\d+)$`)
+
+// packages compares packages and their major versions with those that the examples are run with.
+func packages(words []string) error {
+	text, err := os.ReadFile("package.json")
+	if err != nil {
+		return err
+	}
+	var with struct{ Dependencies map[string]string }
+	if err := json.Unmarshal(text, &with); err != nil {
+		return err
+	}
+	for _, word := range words[2:] {
+		m := packageAtMajor.FindStringSubmatch(word)
+		switch {
+		case word == "--no-save":
+		case m == nil:
+			return fmt.Errorf("%s is no package@major", word)
+		case !strings.HasPrefix(with.Dependencies[m[1]], m[2]+"."):
+			return fmt.Errorf("%s: the examples are run with %q", word, with.Dependencies[m[1]])
+		}
+	}
+	return nil
+}
+
+// installed is a script without its npm install lines, of packages that are there.
+func installed(script string) (string, error) {
+	var rest strings.Builder
+	for line := range strings.Lines(script) {
+		if !strings.HasPrefix(line, "npm install ") {
+			rest.WriteString(line)
+		} else if err := packages(strings.Fields(line)); err != nil {
+			return "", err
+		}
+	}
+	return rest.String(), nil
+}
+
+func composes(words []string) error {
+	if strings.Join(words, " ") != "docker compose up --build" {
+		return errors.New("not what deploy/check prepares for")
+	}
+	_, err := os.Stat("../../docker-compose.yml")
+	return err
+}
+
+var createsSecret = regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-env-file=([a-z.]+)$`)
+
+// kubectls knows two commands: one makes a Secret that the production overlay takes, one applies an overlay.
+func kubectls(words []string) error {
+	line := strings.Join(words, " ")
+	if overlay, found := strings.CutPrefix(line, "kubectl apply -k "); found {
+		_, err := os.Stat(filepath.Join("../..", overlay, "kustomization.yaml"))
+		return err
+	}
+	m := createsSecret.FindStringSubmatch(line)
+	if m == nil {
+		return errors.New("neither makes a Secret of a file nor applies an overlay")
+	}
+	manifests, err := filepath.Glob("../../deploy/k8s/*/*.yaml")
+	if err != nil {
+		return err
+	}
+	overlay, err := filepath.Glob("../../deploy/k8s/overlays/production/*.yaml")
+	if err != nil {
+		return err
+	}
+	taken := regexp.MustCompile(`secretRef:\s*(?:\{\s*)?name: ` + m[1] + `\b`)
+	for _, file := range append(manifests, overlay...) {
+		if text, err := os.ReadFile(file); err == nil && taken.Match(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no workload takes the Secret %s", m[1])
+}
