@@ -55,8 +55,14 @@ chaos: $(node_packages) build bin/nats-server ## break everything under load and
 	bin/chaos $(CHAOS)
 
 .PHONY: soak
-soak: ## let clients come and go at random for SOAK (default 10m), under the race detector
-	PONA_SOAK=$(or $(SOAK),10m) go test -race -count=1 -timeout 0 -run TestChurn -v ./pkg/socketio
+soak: build bin/nats-server ## let clients of the pair come and go for MINUTES (10), plot memory, goroutines, descriptors; fail if any grows
+	@.ci/need redis-server
+	$(go_build) -o bin/chaos ./test/chaos
+	bin/chaos soak --minutes $(or $(MINUTES),10)
+
+.PHONY: churn
+churn: ## let clients of the library come and go for CHURN (10m), under the race detector; nothing may be left
+	PONA_CHURN=$(or $(CHURN),10m) go test -race -count=1 -timeout 0 -run TestChurn -v ./pkg/socketio
 
 .PHONY: bench
 bench: $(node_packages) build ## measure library and pair beside Node's socket.io; about 10 minutes

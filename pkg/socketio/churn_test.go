@@ -14,13 +14,13 @@ import (
 )
 
 // TestChurn lets clients come, join, emit, leave, upgrade, get lost and come back, all at random and at
-// the same time, for PONA_SOAK (a duration such as 10m; one second without it). Nothing may be left.
+// the same time, for PONA_CHURN (a duration such as 10m; one second without it). Nothing may be left.
 func TestChurn(t *testing.T) {
 	duration := time.Second
-	if soak := os.Getenv("PONA_SOAK"); soak != "" {
+	if churn := os.Getenv("PONA_CHURN"); churn != "" {
 		var err error
-		if duration, err = time.ParseDuration(soak); err != nil {
-			t.Fatalf("PONA_SOAK: %v", err)
+		if duration, err = time.ParseDuration(churn); err != nil {
+			t.Fatalf("PONA_CHURN: %v", err)
 		}
 	}
 	var joined, ended atomic.Int64

@@ -75,3 +75,29 @@ func TestDefectIsFound(t *testing.T) {
 		t.Error("events were left out on purpose and nobody noticed")
 	}
 }
+
+// A few seconds are too little to judge what grows, but enough to see every process and client.
+func TestSoakSeesEveryProcess(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "soak.html")
+	var table bytes.Buffer
+	_, err := soak(t.Context(), soakOptions{Minutes: 0.1, Every: time.Second, Clients: 30, Stay: 2 * time.Second, Guilds: 5,
+		Event: 100 * time.Millisecond, Report: page, Bin: bin}, &table, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plots, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"edge-1", "edge-2", "fanout-1", "fanout-2"} {
+		if n := bytes.Count(table.Bytes(), []byte(name)); n != len(gauges) {
+			t.Errorf("%s stands %d times in the table, want %d:\n%s", name, n, len(gauges), &table)
+		}
+	}
+	if got, want := bytes.Count(plots, []byte("<svg")), 4*len(gauges); got != want {
+		t.Errorf("%d plots, want %d", got, want)
+	}
+	if !bytes.Contains(table.Bytes(), []byte(" 0 lost, 0 duplicated, 0 reordered, 0 unannounced;")) || bytes.Contains(table.Bytes(), []byte("\n0 events")) {
+		t.Errorf("the promise was not kept:\n%s", &table)
+	}
+}

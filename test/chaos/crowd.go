@@ -51,6 +51,8 @@ type CrowdPlan struct {
 	Guilds  int     // that they spread over
 	Polls   int     // every which of them polls; 0: none
 	Rate    float64 // connections begun in a second
+
+	Stay time.Duration // how long they stay, and stay away, on average; 0: for ever
 }
 
 // Join starts all listeners, at their pace.
@@ -66,7 +68,11 @@ func (c *Crowd) Join(p CrowdPlan, _ *int) error {
 		c.group.Go(func() {
 			select {
 			case <-time.After(time.Duration(float64(i) / p.Rate * float64(time.Second))):
-				l.run(c.ctx)
+				if p.Stay > 0 {
+					l.visit(c.ctx, p.Stay, p.Clients)
+				} else {
+					l.run(c.ctx)
+				}
 			case <-c.ctx.Done():
 			}
 		})

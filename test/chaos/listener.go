@@ -52,6 +52,21 @@ func (l *listener) run(ctx context.Context) {
 	}
 }
 
+// visit listens for a random time, stays away for another, and comes back until ctx ends: every other time as
+// the same user with what it has, or else as one who was never there, whose number is larger by others.
+func (l *listener) visit(ctx context.Context, stay time.Duration, others int) {
+	for ctx.Err() == nil {
+		there, leave := context.WithTimeout(ctx, time.Duration(rand.ExpFloat64()*float64(stay)))
+		l.run(there)
+		leave()
+		if rand.IntN(2) == 0 {
+			l.pid, l.offset = "", ""
+			l.number += others
+		}
+		pause(ctx, time.Duration(rand.ExpFloat64()*float64(stay)))
+	}
+}
+
 // retryAfter is a refusal that says when to come again.
 type retryAfter time.Duration
 

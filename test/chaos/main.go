@@ -4,6 +4,8 @@
 // bot that publishes numbered events, and listeners in Go and with the official client. After each
 // fault every listener's log is checked: all numbers of its guild once and in order, or a gap that
 // was announced by a connection that was not recovered and closed by a snapshot.
+//
+// Its command soak breaks nothing: it lets listeners come and go, and looks for what grows.
 package main
 
 import (
@@ -22,7 +24,13 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// options are the program's flags.
+// commands are what the program does: faults where none is named.
+type commands struct {
+	Faults options     `cmd:"" default:"withargs" help:"Break everything, and check that nobody noticed."`
+	Soak   soakOptions `cmd:"" help:"Let clients come and go, and check that nothing grows."`
+}
+
+// options are the flags of faults.
 type options struct {
 	Stack   size          `embed:""`
 	Load    crowdSize     `embed:""`
@@ -40,17 +48,25 @@ func main() {
 		serveCrowd()
 		return
 	}
-	var o options
-	kong.Parse(&o, kong.Name("chaos"), kong.Description("Break everything, and check that nobody noticed."))
+	var c commands
+	parsed := kong.Parse(&c, kong.Name("chaos"), kong.Description("Hold the pair against time and every fault."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	outcomes, err := run(ctx, o, os.Stderr)
-	print(os.Stdout, outcomes)
+	var failed bool
+	var err error
+	if parsed.Command() == "soak" {
+		failed, err = soak(ctx, c.Soak, os.Stdout, os.Stderr)
+	} else {
+		var outcomes []outcome
+		outcomes, err = run(ctx, c.Faults, os.Stderr)
+		print(os.Stdout, outcomes)
+		failed = slices.ContainsFunc(outcomes, func(o outcome) bool { return o.failed() })
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(2)
 	}
-	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.failed() }) {
+	if failed {
 		os.Exit(1)
 	}
 }
@@ -61,29 +77,12 @@ func run(ctx context.Context, o options, w io.Writer) ([]outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "pona-chaos-")
-	if err != nil {
-		return nil, err
-	}
-	if o.Keep {
-		fmt.Fprintln(w, "logs are in", folder)
-	} else {
-		defer os.RemoveAll(folder)
-	}
-	bin, err := filepath.Abs(o.Bin)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	began := time.Now()
-	k, err := startStack(ctx, bin, folder, o.Stack)
+	k, end, err := setUp(ctx, o.Bin, o.Keep, o.Stack, w)
 	if err != nil {
 		return nil, err
 	}
-	defer k.stop()
-	defer cancel()
-	fmt.Fprintf(w, "%d edges, %d fanouts and %d NATS servers are ready after %.1f s\n", o.Stack.Edges, o.Stack.Fanouts, o.Stack.NATS, time.Since(began).Seconds())
+	defer end()
 	l, err := startLoad(ctx, k, o.Scripts, o.Load)
 	if err != nil {
 		return nil, err
@@ -103,6 +102,38 @@ func run(ctx context.Context, o options, w io.Writer) ([]outcome, error) {
 		}
 	}
 	return outcomes, nil
+}
+
+// setUp starts a stack of the programs in bin, with a folder of its own; end stops it and removes the folder,
+// unless the logs in it are to be kept.
+func setUp(ctx context.Context, bin string, keep bool, s size, w io.Writer) (k *stack, end func(), err error) {
+	bin, err = filepath.Abs(bin)
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := os.MkdirTemp("", "pona-chaos-")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove := func() { _ = os.RemoveAll(folder) }
+	if keep {
+		fmt.Fprintln(w, "logs are in", folder)
+		remove = func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	began := time.Now()
+	k, err = startStack(ctx, bin, folder, s)
+	if err != nil {
+		cancel()
+		remove()
+		return nil, nil, err
+	}
+	fmt.Fprintf(w, "%d edges, %d fanouts and %d NATS servers are ready after %.1f s\n", s.Edges, s.Fanouts, s.NATS, time.Since(began).Seconds())
+	return k, func() {
+		cancel()
+		k.stop()
+		remove()
+	}, nil
 }
 
 // faults are those that were chosen.

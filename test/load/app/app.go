@@ -44,7 +44,7 @@ func Run(ctx context.Context, s *Settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := &report.Report{Target: s.URL, At: time.Now().UTC(), Version: settings.BuildOf(Program).Version, Settings: changed}
+	r := &report.Report{Program: Program.Name, Target: s.URL, At: time.Now().UTC(), Version: settings.BuildOf(Program).Version, Settings: changed}
 	shown := newProgress(stderr)
 	scenario.Run(ctx, &s.Settings, shown.step, func(result *report.Result) {
 		shown.finished(result)

@@ -57,7 +57,7 @@ func (r *Result) plots() ([]plot, error) {
 		}
 		labels := make([]string, len(s.Values))
 		for i := range labels {
-			labels[i] = strconv.Itoa(i) + " s"
+			labels[i] = strconv.Itoa(i*max(s.Step, 1)) + " s"
 		}
 		one, err := newPlot(s.Name+", by second", labels, [][]float64{s.Values}, []string{s.Name})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 // Report is a whole run.
 type Report struct {
+	Program     string         `json:"program"` // that measured
 	Target      string         `json:"target"`
 	At          time.Time      `json:"at"` // its beginning, UTC
 	Version     string         `json:"version"`
@@ -100,8 +101,9 @@ type Point struct {
 	Ms         float64 `json:"ms"`
 }
 
-// Series is a number over time, once a second from the scenario's beginning.
+// Series is a number over time, from the scenario's beginning.
 type Series struct {
 	Name   string    `json:"name"`
+	Step   int       `json:"step_s,omitempty"` // seconds from one value to the next; 0: one
 	Values []float64 `json:"values"`
 }
