@@ -195,6 +195,7 @@ func TestVolatile(t *testing.T) {
 		if got := <-answered; got != (reply{200, "4volatile"}) {
 			t.Errorf("poll: %v", got)
 		}
+		wantDropped(t, session, 1)
 	})
 	t.Run("dropped while a WebSocket is stuck", func(t *testing.T) {
 		conn := s.connect(t)
@@ -213,5 +214,13 @@ func TestVolatile(t *testing.T) {
 		if got := next(t, conn); got != "4volatile" {
 			t.Errorf("got %q", got)
 		}
+		wantDropped(t, session, 2)
 	})
+}
+
+func wantDropped(t *testing.T, s *Session, want uint64) {
+	t.Helper()
+	if got := s.server.Stats().Dropped; got != want {
+		t.Errorf("%d messages are counted as dropped, want %d", got, want)
+	}
 }

@@ -113,7 +113,11 @@ func (s *Session) send(f *Frame, volatile bool) {
 
 // sendPolling queues f for the poll; false when the queue is full. The lock is held.
 func (s *Session) sendPolling(f *Frame, volatile bool) bool {
-	if s.state != stateOpen || volatile && (s.poll == nil || !s.queue.empty()) {
+	if s.state != stateOpen {
+		return true
+	}
+	if volatile && (s.poll == nil || !s.queue.empty()) {
+		s.server.counters.countDropped(f)
 		return true
 	}
 	if !s.queue.push(f, &s.server.opts) {

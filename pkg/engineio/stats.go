@@ -27,6 +27,7 @@ type Stats struct {
 	MessagesSent, BytesSent         uint64 // given to sessions that live
 	MessagesReceived, BytesReceived uint64
 	Conflated                       uint64 // frames replaced by newer ones while they waited
+	Dropped                         uint64 // volatile messages that a transport could not take
 	Deflates                        uint64 // messages compressed, each once for all its sessions
 	DeflateIn, DeflateOut           uint64 // their bytes before and after, for WebSocket
 	PollsCompressed                 uint64
@@ -59,7 +60,7 @@ type counters struct {
 	upgraded, full                 atomic.Uint64
 	closed                         [len(reasons)]atomic.Uint64
 	refused                        [len(codeMessages)]atomic.Uint64
-	conflated                      atomic.Uint64
+	conflated, dropped             atomic.Uint64
 	deflates, deflateIn            atomic.Uint64
 	deflateOut                     atomic.Uint64
 	polls, pollIn, pollOut         atomic.Uint64
@@ -123,6 +124,9 @@ func (c *counters) countConflated(frames int) {
 	}
 }
 
+// countDropped counts the messages of a volatile frame that a live session was not sent.
+func (c *counters) countDropped(f *Frame) { c.dropped.Add(uint64(f.messageCount())) }
+
 func (c *counters) countDeflate(in, out int) {
 	if c == nil {
 		return
@@ -155,8 +159,8 @@ func (s *Server) Stats() Stats {
 		OpenedPolling: c.openedPolling.Load(), OpenedWebSocket: c.openedWebSocket.Load(),
 		Upgraded: c.upgraded.Load(), Full: c.full.Load(),
 		Closed: map[Reason]uint64{}, Refused: map[Code]uint64{},
-		Conflated: c.conflated.Load(),
-		Deflates:  c.deflates.Load(), DeflateIn: c.deflateIn.Load(), DeflateOut: c.deflateOut.Load(),
+		Conflated: c.conflated.Load(), Dropped: c.dropped.Load(),
+		Deflates: c.deflates.Load(), DeflateIn: c.deflateIn.Load(), DeflateOut: c.deflateOut.Load(),
 		PollsCompressed: c.polls.Load(), PollIn: c.pollIn.Load(), PollOut: c.pollOut.Load(),
 		Pings: PingStats{Sum: time.Duration(c.pingSum.Load())},
 	}

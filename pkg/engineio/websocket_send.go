@@ -42,7 +42,9 @@ func (t *webSocket) write(f *Frame, volatile bool) (Reason, error) {
 		return "", nil
 	}
 	if t.draining {
-		if !volatile && !t.queue.push(f, &t.server.opts) {
+		if volatile {
+			t.server.counters.countDropped(f)
+		} else if !t.queue.push(f, &t.server.opts) {
 			return ReasonSlowConsumer, errSlowConsumer
 		}
 		return "", nil
@@ -52,7 +54,10 @@ func (t *webSocket) write(f *Frame, volatile bool) (Reason, error) {
 	switch {
 	case err != nil:
 		return ReasonTransportError, err
-	case sent == len(b), volatile && sent == 0 && t.raw != nil:
+	case sent == len(b):
+		return "", nil
+	case volatile && sent == 0 && t.raw != nil:
+		t.server.counters.countDropped(f)
 		return "", nil
 	case !t.enqueue(f, b, sent):
 		return ReasonSlowConsumer, errSlowConsumer

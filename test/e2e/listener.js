@@ -7,7 +7,8 @@
 //   {"what": "connect", "id", "recovered"}   {"what": "disconnect", "name": reason}
 //   {"what": "refused", "message", "data"}   connect_error
 //   {"what": "event", "name", "args"}        {"what": "ack", "id", "args"}
-// and emits what it reads from stdin: {"id": 1, "emit": ["pause"]}. It ends with its stdin.
+// and does what it reads from stdin: {"id": 1, "emit": ["pause"]}, or {"cut": true}, which ends the WebSocket's TCP
+// connection as a lost network would. It ends with its stdin.
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
@@ -34,7 +35,8 @@ socket.onAny((name, ...args) => say("event", { name, args: args.map(text) }));
 
 createInterface({ input: process.stdin })
   .on("line", (line) => {
-    const { id, emit } = JSON.parse(line);
-    socket.emit(...emit, (...args) => say("ack", { id, args }));
+    const { id, emit, cut } = JSON.parse(line);
+    if (cut) socket.io.engine.transport.ws.terminate();
+    else socket.emit(...emit, (...args) => say("ack", { id, args }));
   })
   .on("close", () => socket.disconnect());

@@ -122,6 +122,14 @@ func (l *listener) number(t *testing.T, name string) string {
 	return string(arguments[1])
 }
 
+// cut breaks the connection; the client reconnects by itself.
+func (l *listener) cut(t *testing.T) {
+	t.Helper()
+	if _, err := fmt.Fprintln(l.stdin, `{"cut": true}`); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ask emits a command with a callback, and returns its number.
 func (l *listener) ask(t *testing.T, command ...any) float64 {
 	t.Helper()

@@ -38,6 +38,7 @@ var (
 	queueBytes      = metrics.Gauge("pona_edge_queue_bytes", "Bytes that wait for clients that do not read.")
 	backlogs        = metrics.Gauge("pona_edge_backlogged_connections", "Sessions for which something waits.")
 	conflated       = metrics.Counter("pona_edge_conflated_frames_total", "Frames that a newer one replaced while they waited.")
+	dropped         = metrics.Counter("pona_edge_dropped_messages_total", "Volatile messages not sent, because the client's transport could not take them.")
 	pings           = prometheus.NewDesc("pona_edge_ping_round_trip_seconds", "Time from a ping to its pong.", nil, nil)
 	recoveries      = metrics.Counter("pona_edge_recoveries_total", "Clients that came back with a ticket: nothing lost, not known, or too much missed.", "outcome")
 )
@@ -66,7 +67,7 @@ func (socketStats) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range []metrics.Family{
 		connections, peak, connects, upgrades, disconnects, refused, sockets, joins, leaves, joinsRefused, namespaces, rooms, namespacesFound, namespacesMade,
 		sentMessages, sentBytes, gotMessages, gotBytes, compressed, compressedIn, compressedOut,
-		queueFrames, queueBytes, backlogs, conflated, recoveries,
+		queueFrames, queueBytes, backlogs, conflated, dropped, recoveries,
 	} {
 		out <- f.Desc
 	}
@@ -129,6 +130,7 @@ func collectTraffic(out chan<- prometheus.Metric, e engineio.Stats) {
 	queueBytes.Is(out, float64(e.QueuedBytes))
 	backlogs.Is(out, float64(e.Backlogs))
 	conflated.Is(out, float64(e.Conflated))
+	dropped.Is(out, float64(e.Dropped))
 	var count uint64
 	buckets := make(map[float64]uint64, len(e.Pings.Counts))
 	for i, bound := range engineio.PingBounds() {
