@@ -4,12 +4,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
@@ -87,6 +89,35 @@ func TestFanoutWaitsForNATS(t *testing.T) {
 	bot.Publish(fanouttest.Volume(guild, 1))
 	if answer, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{}); err != nil || answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 		t.Errorf("health with NATS: %v, %v", answer, err)
+	}
+}
+
+// TestReflection asks, as grpcurl does, which services there are.
+func TestReflection(t *testing.T) {
+	f := startReady(t, fanouttest.StartNATS(t).URL())
+	ask, err := reflectionv1.NewServerReflectionClient(fanouttest.Dial(t, f.GRPCAddr())).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	question := reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{ListServices: "*"}}
+	if err := ask.Send(&question); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := ask.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range answer.GetListServicesResponse().GetService() {
+		names = append(names, s.GetName())
+	}
+	for _, want := range []string{"pona.bot.v1.BotService", "pona.edge.v1.EdgeService", "grpc.health.v1.Health"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not among %q", want, names)
+		}
+	}
+	if err := ask.CloseSend(); err != nil {
+		t.Error(err)
 	}
 }
 
