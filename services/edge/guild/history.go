@@ -158,7 +158,7 @@ func (h *history) since(guildID, after uint64) (missed []*entry, known, gone boo
 	if p == nil {
 		return nil, false, true, 0
 	}
-	h.age()
+	h.age(p)
 	if after < p.aged {
 		return nil, false, true, p.floor
 	}
@@ -185,12 +185,17 @@ func (h *history) bound(p *past) {
 	for h.bytes > h.options.Bytes {
 		h.drop(h.guilds[h.order.Front().Value.(*entry).guildID])
 	}
-	h.age()
+	h.age(p)
 }
 
-// age forgets what is out of the window.
-func (h *history) age() {
+// age forgets what is out of the window: p's first, because what extend puts in front of all others may be
+// younger than they are, and would keep them while guilds are extended again and again.
+func (h *history) age(p *past) {
 	oldest := time.Now().Add(-h.options.Window)
+	for len(p.entries) > 0 && !p.entries[0].storedAt.After(oldest) {
+		p.aged = p.entries[0].sequence
+		h.drop(p)
+	}
 	for front := h.order.Front(); front != nil; front = h.order.Front() {
 		e := front.Value.(*entry)
 		if e.storedAt.After(oldest) {
