@@ -117,7 +117,7 @@ type Settings struct {
 	tracing.Traces
 
 	AdminUIPassword    string   `name:"admin-ui-password" secret:"" unit:"bcrypt hash" group:"Admin UI" help:"Let the Socket.IO Admin UI connect to namespace /admin with this password, given as a bcrypt hash. Empty: there is no such namespace."`
-	AdminUIUser        string   `name:"admin-ui-user" default:"admin" unit:"text" group:"Admin UI" help:"User name it is given with the password."`
+	AdminUIUser        string   `name:"admin-ui-user" default:"admin" unit:"name" group:"Admin UI" help:"User name it is given with the password."`
 	AdminUIOrigins     []string `name:"admin-ui-origins" default:"https://admin.socket.io" group:"Admin UI" help:"Browser origins of the page, allowed beside origins as long as the password is set."`
 	AdminUIReadonly    bool     `name:"admin-ui-readonly" group:"Admin UI" help:"Pages look and do nothing: no emits, joins, leaves and disconnects."`
 	AdminUIDevelopment bool     `name:"admin-ui-development" group:"Admin UI" help:"Pages see each socket, room and event, a thousand sockets and 500 events a second at most, instead of numbers alone. Costs more for each event."`

@@ -120,13 +120,24 @@ func TestSnapshotIsFollowedByExactlyTheEventsAfterIt(t *testing.T) {
 	}
 }
 
+// witness is an edge that listens to the guild from its beginning: what it has heard, the owner has handled.
+func witness(t *testing.T, f *fanout) *fanouttest.Edge {
+	w := fanouttest.NewEdge(t, f.GRPCAddr(), "witness")
+	w.AwaitOwned(8)
+	w.Subscribe(guild)
+	w.AwaitSnapshot(guild)
+	return w
+}
+
 func TestResumedEdgeGetsWhatItMissedAndNothingElse(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL())
+	listening := witness(t, f)
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	var stored []uint64
 	for i := range 20 {
 		stored = append(stored, bot.Publish(fanouttest.Volume(guild, i+1), fanouttest.Volume(guild+1, i+1))[0].GetSequence())
 	}
+	listening.AwaitEvents(guild, 20)
 	var waiting sync.WaitGroup
 	for i := range 20 {
 		edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
@@ -151,8 +162,10 @@ func TestResumedEdgeGetsWhatItMissedAndNothingElse(t *testing.T) {
 func TestResumeBeyondHistoryIsResetAndSnapshot(t *testing.T) {
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL())
+	listening := witness(t, f)
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	stored := bot.Publish(fanouttest.Volume(guild, 1), fanouttest.Volume(guild, 2), fanouttest.Volume(guild, 3))
+	listening.AwaitEvents(guild, 3)
 	js, err := jetstream.New(nats.Connect())
 	if err != nil {
 		t.Fatal(err)

@@ -16,17 +16,14 @@ import (
 func TestReplayGivesWhatClientsMissed(t *testing.T) {
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL())
-	witness := fanouttest.NewEdge(t, f.GRPCAddr(), "witness")
-	witness.AwaitOwned(8)
-	witness.Subscribe(guild)
-	witness.AwaitSnapshot(guild)
+	listening := witness(t, f)
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	var stored []uint64
 	for n := range 10 {
 		stored = append(stored, bot.Publish(fanouttest.Volume(guild, n))[0].GetSequence())
 		bot.Publish(fanouttest.Volume(guild+1, n)) // another guild's stands between any two
 	}
-	witness.AwaitEvents(guild, 10) // the owner has them: a snapshot shows them all
+	listening.AwaitEvents(guild, 10) // the owner has them: a snapshot shows them all
 	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
 	edge.AwaitOwned(8)
 	edge.Subscribe(guild)
