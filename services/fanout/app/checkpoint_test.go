@@ -44,15 +44,7 @@ func publishAndStop(t *testing.T, f *fanout, events ...*playerv1.Event) {
 	edge.AwaitOwned(8)
 	results := fanouttest.NewBot(t, f.GRPCAddr()).Publish(events...)
 	for i, ev := range events {
-		id, sequence := ev.GetGuildId(), results[i].GetSequence()
-		edge.Subscribe(id)
-		edge.Await("the events", func(came []*edgev1.DeliverResponse) bool {
-			handled := edge.AwaitSnapshot(id).GetSequence() >= sequence
-			for _, d := range fanouttest.Events(came, id) {
-				handled = handled || d.GetSequence() >= sequence
-			}
-			return handled
-		})
+		edge.AwaitHandled(ev.GetGuildId(), results[i].GetSequence())
 	}
 	f.stop(t)
 }

@@ -325,21 +325,26 @@ func TestFanoutThatJoinsGetsItsShare(t *testing.T) {
 	f.awaitNumbers(stop())
 }
 
+// snapshotOf is what a fanout that owns all partitions tells an edge of a guild that it asks for now.
+func snapshotOf(t *testing.T, f *fanout) *edgev1.Snapshot {
+	t.Helper()
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "asks")
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	return edge.AwaitSnapshot(guild)
+}
+
 func TestStateOutlivesAllFanouts(t *testing.T) {
 	url := fanouttest.StartNATS(t).URL()
 	first := startReady(t, url)
-	fanouttest.NewBot(t, first.GRPCAddr()).Publish(fanouttest.Volume(guild, 7))
+	stored := fanouttest.NewBot(t, first.GRPCAddr()).Publish(fanouttest.Volume(guild, 7))
 	edge := fanouttest.NewEdge(t, first.GRPCAddr(), "edge")
 	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	want := edge.AwaitSnapshot(guild)
+	edge.AwaitHandled(guild, stored[0].GetSequence())
+	want := snapshotOf(t, first)
 	first.stop(t)
 
-	second := startReady(t, url)
-	edge = fanouttest.NewEdge(t, second.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	if got := edge.AwaitSnapshot(guild); fmt.Sprint(got) != fmt.Sprint(want) || got.GetState().GetVolume() != "7" {
+	if got := snapshotOf(t, startReady(t, url)); !proto.Equal(got, want) || got.GetState().GetVolume() != "7" {
 		t.Errorf("snapshot %v, want %v", got, want)
 	}
 }
@@ -358,28 +363,14 @@ func TestStateLargerThanAMessageOutlivesItsFanout(t *testing.T) {
 	)
 	edge := fanouttest.NewEdge(t, first.GRPCAddr(), "edge")
 	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	last := results[1].GetSequence()
-	edge.Await("both events", func(came []*edgev1.DeliverResponse) bool {
-		events := fanouttest.Events(came, guild)
-		return len(events) > 0 && events[len(events)-1].GetSequence() == last || edge.AwaitSnapshot(guild).GetSequence() == last
-	})
-	edge.Subscribe(guild)
-	var want *edgev1.Snapshot
-	edge.Await("the state", func(came []*edgev1.DeliverResponse) bool {
-		want = came[len(came)-1].GetSnapshot()
-		return want.GetSequence() == last
-	})
+	edge.AwaitHandled(guild, results[1].GetSequence())
+	want := snapshotOf(t, first)
 	if size := proto.Size(want); size <= 8<<20 {
 		t.Fatalf("the state has only %d bytes", size)
 	}
 	first.stop(t)
 
-	second := startReady(t, url)
-	edge = fanouttest.NewEdge(t, second.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	if got := edge.AwaitSnapshot(guild); !proto.Equal(got, want) {
+	if got := snapshotOf(t, startReady(t, url)); !proto.Equal(got, want) {
 		t.Errorf("the state is another one: %d bytes, want %d", proto.Size(got), proto.Size(want))
 	}
 }

@@ -200,8 +200,9 @@ func TestNATSAwayIsUnavailableAndHealsByItself(t *testing.T) {
 	}
 	nats.Start()
 	awaitHealth(t, f, 200)
+	var stored *botv1.PublishResponse
 	for { // JetStream may need a moment longer than the server
-		if _, err = bot.Client.Publish(t.Context(), &botv1.PublishRequest{Events: []*playerv1.Event{fanouttest.Volume(guild, 2)}}); status.Code(err) != codes.Unavailable {
+		if stored, err = bot.Client.Publish(t.Context(), &botv1.PublishRequest{Events: []*playerv1.Event{fanouttest.Volume(guild, 2)}}); status.Code(err) != codes.Unavailable {
 			break
 		}
 	}
@@ -210,8 +211,8 @@ func TestNATSAwayIsUnavailableAndHealsByItself(t *testing.T) {
 	}
 	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
 	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	if volume := edge.AwaitSnapshot(guild).GetState().GetVolume(); volume != "2" {
+	edge.AwaitHandled(guild, stored.GetResults()[0].GetSequence())
+	if volume := snapshotOf(t, f).GetState().GetVolume(); volume != "2" {
 		t.Errorf("volume %s", volume)
 	}
 }

@@ -190,6 +190,22 @@ func (e *Edge) AwaitSnapshot(guildID uint64) (snapshot *edgev1.Snapshot) {
 	return snapshot
 }
 
+// AwaitHandled subscribes to a guild and waits until its owner has handled the event with a sequence: a
+// result tells the bot that an event is stored, and says nothing of the owner.
+func (e *Edge) AwaitHandled(guildID, sequence uint64) {
+	e.t.Helper()
+	e.Subscribe(guildID)
+	e.Await("the owner to handle an event", func(came []*edgev1.DeliverResponse) bool {
+		for _, response := range came {
+			if s := response.GetSnapshot(); s.GetGuildId() == guildID && s.GetSequence() >= sequence {
+				return true
+			}
+		}
+		events := Events(came, guildID)
+		return len(events) > 0 && events[len(events)-1].GetSequence() >= sequence
+	})
+}
+
 // Came gives what came so far.
 func (e *Edge) Came() []*edgev1.DeliverResponse {
 	e.mu.Lock()
