@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/pona-realtime/pona/pkg/health"
 )
@@ -60,6 +61,8 @@ func NewRedis(s RedisSettings, condition *health.Condition, metrics prometheus.R
 
 // connector reads the URL as go-redis does for each mode: further addresses and the master's name
 // stand in its query, as addr and master_name. Retries of commands are go-redis' own, 0 its default.
+// go-redis greets by naming itself, and asks for notices that one vendor's hosted Redis sends. Others refuse
+// that, which would count as an error at every connection, so it does neither.
 func (s RedisSettings) connector() (connect func(retries int) redis.UniversalClient, address string, err error) {
 	fail := func(err error) (func(int) redis.UniversalClient, string, error) {
 		return nil, "", fmt.Errorf("redis-url: %w", err)
@@ -70,6 +73,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		if err != nil {
 			return fail(err)
 		}
+		options.DisableIdentity, options.MaintNotificationsConfig = true, &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries // Watch tries again by itself
@@ -84,6 +88,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		if options.MasterName == "" {
 			return fail(errors.New("needs ?master_name=NAME with redis-mode sentinel"))
 		}
+		options.DisableIdentity = true
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries
@@ -95,6 +100,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		if err != nil {
 			return fail(err)
 		}
+		options.DisableIdentity, options.MaintNotificationsConfig = true, &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries

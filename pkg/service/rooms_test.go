@@ -169,20 +169,9 @@ func TestARefusedLoginIsSaid(t *testing.T) {
 func TestRoomMetrics(t *testing.T) {
 	server := redistest.Start(t)
 	metrics := prometheus.NewRegistry()
-	value := func(name, outcome string) (sum float64) {
+	value := func(name, outcome string) float64 {
 		t.Helper()
-		families, err := metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, family := range families {
-			for _, m := range family.GetMetric() {
-				if family.GetName() == name && (outcome == "" || m.GetLabel()[0].GetValue() == outcome) {
-					sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-				}
-			}
-		}
-		return sum
+		return counted(t, metrics, name, outcome)
 	}
 	until := func(name, outcome string, least float64) {
 		t.Helper()
