@@ -3,6 +3,7 @@ package app_test
 import (
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -65,6 +66,9 @@ func TestSlowEdgeIsCutAndHoldsUpNobody(t *testing.T) {
 	}
 	if got >= total {
 		t.Errorf("the slow edge got all %d events: it was not slow", got)
+	}
+	if text := f.get(t, "/metrics"); !strings.Contains(string(text), "\npona_fanout_slow_edges_cut_total 1\n") {
+		t.Error("no pona_fanout_slow_edges_cut_total 1")
 	}
 }
 
