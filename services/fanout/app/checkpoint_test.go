@@ -50,6 +50,7 @@ func publishAndStop(t *testing.T, f *fanout, events ...*playerv1.Event) {
 }
 
 func TestStateOfADestroyedPlayerIsForgottenEarlier(t *testing.T) {
+	t.Parallel() // it mostly waits
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL(), func(s *app.Settings) {
 		s.Dedup, s.Retention, s.EndedTTL = time.Second, time.Second, time.Second

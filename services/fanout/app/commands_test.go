@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,14 +25,13 @@ type outcome struct {
 	took     time.Duration
 }
 
-var commandIDs int
+var commandIDs atomic.Int64
 
 // dispatch sends a command for a guild in the background.
 func dispatch(t testing.TB, f *fanout, guildID uint64) <-chan outcome {
 	t.Helper()
-	commandIDs++
 	request := &edgev1.DispatchRequest{
-		CommandId: fmt.Sprintf("c-%d", commandIDs), GuildId: guildID, UserId: 7, SocketId: "abcdefghijklmnopqrst",
+		CommandId: fmt.Sprintf("c-%d", commandIDs.Add(1)), GuildId: guildID, UserId: 7, SocketId: "abcdefghijklmnopqrst",
 		Name: "seek", Args: [][]byte{[]byte(`12.50`), []byte(`{"b":1,"a":"<é>"}`)},
 	}
 	client := edgev1.NewEdgeServiceClient(fanouttest.Dial(t, f.GRPCAddr()))
@@ -93,9 +93,7 @@ func TestAnswerWaitsForTheEventsThatTheBotPublishedBefore(t *testing.T) {
 }
 
 func TestCommandWithoutBotIsAnsweredAtOnce(t *testing.T) {
-	url := fanouttest.StartNATS(t).URL()
-	first, second := startReady(t, url), startReady(t, url)
-	follow(t, first.GRPCAddr(), second.GRPCAddr()).awaitOwners("both", func(o map[uint32]string) bool { return shares(o) == 2 })
+	first, second := startPair(t, fanouttest.StartNATS(t).URL())
 	bot := fanouttest.NewBot(t, second.GRPCAddr())
 	bot.Serve(&botv1.Registration{BotName: "one", Scope: &botv1.Registration_Guilds{Guilds: &botv1.GuildList{GuildIds: []uint64{5}}}})
 	bot.Serve(&botv1.Registration{BotName: "shard", Scope: &botv1.Registration_Shard{Shard: &botv1.Shard{Index: 1, Count: 2}}})
@@ -106,9 +104,8 @@ func TestCommandWithoutBotIsAnsweredAtOnce(t *testing.T) {
 }
 
 func TestCommandFindsTheBotOfAnotherFanout(t *testing.T) {
-	url := fanouttest.StartNATS(t).URL()
-	first, second := startReady(t, url), startReady(t, url)
-	follow(t, first.GRPCAddr(), second.GRPCAddr()).awaitOwners("both", func(o map[uint32]string) bool { return shares(o) == 2 })
+	t.Parallel() // it mostly waits
+	first, second := startPair(t, fanouttest.StartNATS(t).URL())
 	bot := fanouttest.NewBot(t, second.GRPCAddr()).Serve(
 		&botv1.Registration{BotName: "shard", Scope: &botv1.Registration_Shard{Shard: &botv1.Shard{Index: 1, Count: 2}}})
 	const inShardOne = 3 << 22

@@ -87,6 +87,7 @@ func TestRetriedEventIsStoredAndDeliveredOnce(t *testing.T) {
 }
 
 func TestSnapshotIsFollowedByExactlyTheEventsAfterIt(t *testing.T) {
+	t.Parallel() // it mostly waits
 	f := startReady(t, fanouttest.StartNATS(t).URL())
 	const total = 600
 	var published sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +26,10 @@ type fanout struct {
 
 // started counts the fanouts of each NATS server. Their ids follow from it, so that which one should
 // have which partition is the same in every run of a test.
-var started = make(map[string]int)
+var (
+	startedMu sync.Mutex
+	started   = make(map[string]int)
+)
 
 // start runs a fanout until the end of the test, with settings changed by change.
 func start(t testing.TB, url string, change ...func(*app.Settings)) *fanout {
@@ -34,8 +38,10 @@ func start(t testing.TB, url string, change ...func(*app.Settings)) *fanout {
 	if err != nil {
 		t.Fatal(err)
 	}
+	startedMu.Lock()
 	started[url]++
 	s.ID = fmt.Sprintf("fanout-%d", started[url])
+	startedMu.Unlock()
 	for _, c := range change {
 		c(&s)
 	}
@@ -60,6 +66,15 @@ func startReady(t testing.TB, url string, change ...func(*app.Settings)) *fanout
 	f := start(t, url, change...)
 	await(t, f.Ready(), "the fanout")
 	return f
+}
+
+// startPair runs two fanouts that know each other: both own partitions. Their leases are short, so that this is soon.
+func startPair(t testing.TB, url string) (first, second *fanout) {
+	t.Helper()
+	short := func(s *app.Settings) { s.LeaseTTL = time.Second }
+	first, second = startReady(t, url, short), startReady(t, url, short)
+	follow(t, first.GRPCAddr(), second.GRPCAddr()).awaitOwners("both", func(o map[uint32]string) bool { return shares(o) == 2 })
+	return first, second
 }
 
 // stop ends the fanout gracefully and waits for that. A second call does nothing.

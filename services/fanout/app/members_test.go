@@ -40,9 +40,8 @@ func answering(r *botv1.Registration) *botv1.Registration {
 }
 
 func TestTheBotSaysWhoIsAMember(t *testing.T) {
-	url := fanouttest.StartNATS(t).URL()
-	here, there := startReady(t, url), startReady(t, url)
-	follow(t, here.GRPCAddr(), there.GRPCAddr()).awaitOwners("both", func(o map[uint32]string) bool { return shares(o) == 2 })
+	t.Parallel() // it mostly waits
+	here, there := startPair(t, fanouttest.StartNATS(t).URL())
 	bot := fanouttest.NewBot(t, here.GRPCAddr()).Serve(answering(allGuilds))
 	fanouttest.NewBot(t, here.GRPCAddr()).Serve(allGuilds) // registered later, and does not answer for members
 	for _, f := range []*fanout{here, there} {

@@ -210,6 +210,7 @@ func (p publisher) keep(from int) (stop func() (last int)) {
 }
 
 func TestGracefulStopHandsPartitionsOver(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url := fanouttest.StartNATS(t).URL()
 	first, second := startReady(t, url), startReady(t, url)
 	f := follow(t, first.GRPCAddr(), second.GRPCAddr())
@@ -235,6 +236,7 @@ func TestGracefulStopHandsPartitionsOver(t *testing.T) {
 }
 
 func TestKilledOwnerIsReplacedAndNothingIsLost(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url := fanouttest.StartNATS(t).URL()
 	doomed := startChild(t, url)
 	heir := startReady(t, url)
@@ -268,6 +270,7 @@ func TestKilledOwnerIsReplacedAndNothingIsLost(t *testing.T) {
 }
 
 func TestOwnerThatWakesUpTooLateDeliversNothing(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url := fanouttest.StartNATS(t).URL()
 	sleeper := startChild(t, url)
 	heir := startReady(t, url)
@@ -312,6 +315,7 @@ func TestOwnerThatWakesUpTooLateDeliversNothing(t *testing.T) {
 }
 
 func TestFanoutThatJoinsGetsItsShare(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url := fanouttest.StartNATS(t).URL()
 	first := startReady(t, url)
 	f := follow(t, first.GRPCAddr())

@@ -139,6 +139,7 @@ func TestWhatOthersPutIntoTheStreamIsCheckedToo(t *testing.T) {
 }
 
 func TestFailureInTheMiddleStoresNothingBehindAHole(t *testing.T) {
+	t.Parallel() // it mostly waits
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL(), func(s *app.Settings) { s.StoreTimeout = time.Second })
 	stream, err := fanouttest.NewBot(t, f.GRPCAddr()).Client.PublishStream(context.Background())
@@ -187,6 +188,7 @@ func TestFailureInTheMiddleStoresNothingBehindAHole(t *testing.T) {
 }
 
 func TestNATSAwayIsUnavailableAndHealsByItself(t *testing.T) {
+	t.Parallel() // it mostly waits
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL())
 	bot := fanouttest.NewBot(t, f.GRPCAddr())

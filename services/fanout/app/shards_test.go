@@ -16,10 +16,10 @@ func shard(index, count uint32) *botv1.Registration {
 
 // TestEachShardGetsItsGuilds has the shards of one bot on two fanouts, and commands come to either.
 func TestEachShardGetsItsGuilds(t *testing.T) {
+	t.Parallel() // it mostly waits
 	const shards = 4
-	url := fanouttest.StartNATS(t).URL()
-	fanouts := []*fanout{startReady(t, url), startReady(t, url)}
-	follow(t, fanouts[0].GRPCAddr(), fanouts[1].GRPCAddr()).awaitOwners("both", func(o map[uint32]string) bool { return shares(o) == 2 })
+	first, second := startPair(t, fanouttest.StartNATS(t).URL())
+	fanouts := []*fanout{first, second}
 	var bots []*fanouttest.Commands
 	for index := range uint32(shards) {
 		bots = append(bots, fanouttest.NewBot(t, fanouts[index%2].GRPCAddr()).Serve(shard(index, shards)))
@@ -51,9 +51,8 @@ func TestEachShardGetsItsGuilds(t *testing.T) {
 // TestTheFanoutOfTheBotStopsWhileACommandIsUnderWay has it stop after the bot got the command: the one that
 // asks is told, and no other bot gets it.
 func TestTheFanoutOfTheBotStopsWhileACommandIsUnderWay(t *testing.T) {
-	url := fanouttest.StartNATS(t).URL()
-	asking, stopping := startReady(t, url), startReady(t, url)
-	follow(t, asking.GRPCAddr(), stopping.GRPCAddr()).awaitOwners("both", func(o map[uint32]string) bool { return shares(o) == 2 })
+	t.Parallel() // it mostly waits
+	asking, stopping := startPair(t, fanouttest.StartNATS(t).URL())
 	bot := fanouttest.NewBot(t, stopping.GRPCAddr()).Serve(allGuilds)
 	done := dispatch(t, asking, guild)
 	bot.Next()

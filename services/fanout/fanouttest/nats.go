@@ -30,9 +30,6 @@ func StartNATS(t testing.TB, change ...func(*server.Options)) *NATS {
 	for _, c := range change {
 		c(&n.options)
 	}
-	for _, c := range change {
-		c(&n.options)
-	}
 	n.Start()
 	t.Cleanup(n.Stop)
 	return n
