@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -55,14 +56,19 @@ func (o *Owner) watch(ctx context.Context) error {
 }
 
 // campaign renews and decides until ctx ends. What it starts lives as long as background.
+//
+// Leases are renewed each third of their TTL, and an answer is waited for as long at most: when one round is not
+// answered at all, the next begins a third before the leases run out. Trouble with two rounds costs the leases.
 func (o *Owner) campaign(ctx, background context.Context) {
 	tick := time.NewTicker(o.options.LeaseTTL / 12)
 	defer tick.Stop()
 	renewed := time.Time{}
 	for ctx.Err() == nil {
-		if time.Since(renewed) > o.options.LeaseTTL/4 {
+		if time.Since(renewed) > o.options.LeaseTTL*7/24 { // with the tick after that, a third of the TTL
 			renewed = time.Now()
-			o.renew(ctx)
+			if err := o.renew(ctx); err != nil && ctx.Err() == nil {
+				o.log.Warn("renewing leases", "error", err)
+			}
 		}
 		o.endLost()
 		o.decide(ctx, background)
@@ -74,27 +80,42 @@ func (o *Owner) campaign(ctx, background context.Context) {
 	}
 }
 
-// renew says that this fanout lives, and renews its leases.
-func (o *Owner) renew(ctx context.Context) {
+// renew says that this fanout lives, and renews its leases: all is asked in one go, so that it takes one write
+// and few wake-ups, and then the answers are heard. What runs at the same time waits for it less than for as many
+// requests, one after another.
+func (o *Owner) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, o.options.LeaseTTL/3)
 	defer cancel()
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	group.Go(func() error {
-		_, err := o.leases.Put(ctx, "fanout."+o.options.ID, []byte(o.options.ID))
+	present, err := publish(o.publisher, "fanout."+o.options.ID, o.options.ID)
+	if err != nil {
 		return err
-	})
+	}
+	var renewals []*renewal
 	for _, t := range o.tenures() {
-		group.Go(func() error {
-			if err := t.lease.renew(ctx); err != nil && !lost(err) { // a lost one is ended by endLost
-				return err
-			}
-			return nil
-		})
+		r, unsent := t.lease.ask(o.publisher)
+		if unsent != nil {
+			err = unsent
+		}
+		if r != nil {
+			renewals = append(renewals, r)
+		}
 	}
-	if err := group.Wait(); err != nil && ctx.Err() == nil {
-		o.log.Warn("renewing leases", "error", err)
+	_, unheard := await(ctx, present)
+	err = cmp.Or(err, unheard)
+	var again errgroup.Group
+	again.SetLimit(atOnce)
+	for _, r := range renewals {
+		revision, answer := await(ctx, r.answer)
+		if lost(answer) {
+			again.Go(func() error { return r.again(ctx, answer) })
+			continue
+		}
+		err = cmp.Or(err, r.hear(revision, answer))
 	}
+	if unheard := again.Wait(); !lost(unheard) { // a lost lease is ended by endLost
+		err = cmp.Or(err, unheard)
+	}
+	return err
 }
 
 // endLost ends what is no longer ours: leases that ran out, or that the bucket gave to another. A

@@ -44,32 +44,76 @@ func acquire(ctx context.Context, bucket jetstream.KeyValue, partition uint32, h
 	}, nil
 }
 
-// renew asks for another TTL. After an error the lease lives on until its time is over, except
-// when the bucket says that it is another's, or nobody's.
-func (l *lease) renew(ctx context.Context) error {
-	l.asking.Lock()
-	defer l.asking.Unlock()
+// ask asks for another TTL and does not wait for the answer, which must be heard: until then nobody else asks.
+// It is nil where nothing is to be heard: the lease is not ours any more, or is being given back.
+func (l *lease) ask(publisher jetstream.Publisher) (*renewal, error) {
+	if !l.asking.TryLock() {
+		return nil, nil
+	}
 	last, given := l.last()
 	if given {
-		return nil
+		l.asking.Unlock()
+		return nil, nil
 	}
 	asked := time.Now() // the server counts from later on, so until is never too late
-	revision, err := l.bucket.Update(ctx, leaseKey(l.partition), []byte(l.holder), last)
-	if lost(err) {
-		if unheard := l.unheard(ctx); unheard != 0 {
-			revision, err = l.bucket.Update(ctx, leaseKey(l.partition), []byte(l.holder), unheard)
-		}
+	answer, err := publish(publisher, leaseKey(l.partition), l.holder, jetstream.WithExpectLastSequencePerSubject(last))
+	if err != nil {
+		l.asking.Unlock()
+		return nil, err
 	}
+	return &renewal{lease: l, asked: asked, answer: answer}, nil
+}
+
+// renewal is a lease on its way to another TTL.
+type renewal struct {
+	lease  *lease
+	asked  time.Time
+	answer jetstream.PubAckFuture
+}
+
+// again asks once more, after an answer that says that the key has another revision than was known: it may be
+// that of a renewal of ours whose answer was lost.
+func (r *renewal) again(ctx context.Context, refused error) error {
+	unheard := r.lease.unheard(ctx)
+	if unheard == 0 {
+		return r.hear(0, refused)
+	}
+	r.asked = time.Now()
+	return r.hear(r.lease.bucket.Update(ctx, leaseKey(r.lease.partition), []byte(r.lease.holder), unheard))
+}
+
+// hear takes the answer. After an error the lease lives on until its time is over, except when the bucket says
+// that it is another's, or nobody's.
+func (r *renewal) hear(revision uint64, err error) error {
+	l := r.lease
+	defer l.asking.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
-		l.revision, l.until = revision, asked.Add(l.ttl)
+		l.revision, l.until = revision, r.asked.Add(l.ttl)
 		return nil
 	}
 	if lost(err) {
 		l.given = true
 	}
 	return err
+}
+
+// publish writes a key of the lease bucket as the KV API does, but does not wait for the answer.
+func publish(publisher jetstream.Publisher, key, holder string, options ...jetstream.PublishOpt) (jetstream.PubAckFuture, error) {
+	return publisher.PublishAsync("$KV."+leaseBucket+"."+key, []byte(holder), options...)
+}
+
+// await waits for the revision of what was published.
+func await(ctx context.Context, answer jetstream.PubAckFuture) (revision uint64, err error) {
+	select {
+	case ack := <-answer.Ok():
+		return ack.Sequence, nil
+	case err := <-answer.Err():
+		return 0, err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // unheard is the key's revision where it was a renewal of ours, whose answer was lost, that has changed it;

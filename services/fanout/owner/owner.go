@@ -82,6 +82,7 @@ type Owner struct {
 
 	// Set by Start, used by what Run starts.
 	leases      jetstream.KeyValue
+	publisher   jetstream.Publisher // renews them
 	checkpoints *checkpoints
 
 	events atomic.Pointer[stream.Stream] // set by Start
@@ -108,6 +109,9 @@ func (o *Owner) Start(ctx context.Context, js jetstream.JetStream, events *strea
 		return fmt.Errorf("%d partitions are stored and %d asked for", events.Partitions(), o.count)
 	}
 	if o.leases, err = openBucket(ctx, js, leaseBucket, o.options.LeaseTTL, o.options.Replicas); err != nil {
+		return err
+	}
+	if o.publisher, err = jetstream.New(js.Conn(), jetstream.WithPublishAsyncTimeout(o.options.LeaseTTL/3)); err != nil {
 		return err
 	}
 	states, err := openBucket(ctx, js, stateBucket, o.options.StateTTL, o.options.Replicas)
