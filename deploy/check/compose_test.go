@@ -11,9 +11,14 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-func compose(t *testing.T) *types.Project {
+// compose loads the compose file, and what files of deploy/compose change of it.
+func compose(t *testing.T, changes ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithName("pona"))
+	files := []string{"../../docker-compose.yml"}
+	for _, name := range changes {
+		files = append(files, "../compose/"+name)
+	}
+	options, err := cli.NewProjectOptions(files, cli.WithName("pona"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,8 +30,8 @@ func compose(t *testing.T) *types.Project {
 }
 
 func TestCompose(t *testing.T) {
-	project := compose(t)
-	for _, name := range []string{"edge-1", "edge-2", "fanout-1", "fanout-2", "nats", "redis", "player", "bot", "prometheus", "grafana"} {
+	project := compose(t, "traces.yaml")
+	for _, name := range []string{"edge-1", "edge-2", "fanout-1", "fanout-2", "nats", "redis", "player", "bot", "prometheus", "grafana", "jaeger"} {
 		s, err := project.GetService(name)
 		if err != nil {
 			t.Error(err)
@@ -52,6 +57,24 @@ func TestCompose(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
+		}
+	}
+}
+
+// TestTracesAreCollectedWhereAsked looks up whom edges and fanouts send their spans to: nobody, but with traces.yaml.
+func TestTracesAreCollectedWhereAsked(t *testing.T) {
+	plain, traced := compose(t), compose(t, "traces.yaml")
+	for service, prefix := range map[string]string{"edge-1": "PONA_EDGE", "edge-2": "PONA_EDGE", "fanout-1": "PONA_FANOUT", "fanout-2": "PONA_FANOUT"} {
+		if endpoint, is := plain.Services[service].Environment[prefix+"_TRACE_ENDPOINT"]; is {
+			t.Errorf("%s: traces to %s by itself", service, *endpoint)
+		}
+		with := traced.Services[service].Environment
+		endpoint, ratio := with[prefix+"_TRACE_ENDPOINT"], with[prefix+"_TRACE_RATIO"]
+		if endpoint == nil || *endpoint != "http://jaeger:4317" || ratio == nil || *ratio != "1" {
+			t.Errorf("%s: is not traced: %v", service, with)
+		}
+		if len(with) != len(plain.Services[service].Environment)+2 {
+			t.Errorf("%s: traces.yaml takes other settings away: %v", service, with)
 		}
 	}
 }

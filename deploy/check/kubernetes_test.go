@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-var overlays = []string{"dev", "production"}
+var overlays = []string{"dev", "production", "edge-tls"}
 
 // decoder knows every kind that the overlays may hold, and refuses fields that these do not have.
 var decoder = func() runtime.Decoder {
@@ -219,6 +219,44 @@ func TestOnlyTheRightOnesReachAnEdge(t *testing.T) {
 	}
 	if !denied || !found {
 		t.Errorf("refusing everything: %v, a policy for edges: %v", denied, found)
+	}
+}
+
+// TestEdgesOfTheOverlayEndTLS follows a certificate from its Secret to the setting, and asks who speaks TLS to it.
+func TestEdgesOfTheOverlayEndTLS(t *testing.T) {
+	objects := render(t, "edge-tls")
+	pod := pods(objects)["edge"]
+	mounted := ""
+	for _, v := range pod.Spec.Volumes {
+		for _, m := range pod.Spec.Containers[0].VolumeMounts {
+			if m.Name == v.Name && m.SubPath == "" && v.Secret != nil && v.Secret.SecretName == "edge-tls" {
+				mounted = m.MountPath
+			}
+		}
+	}
+	settings := map[string]string{}
+	for _, c := range of[*corev1.ConfigMap](objects) {
+		if name := pod.Spec.Containers[0].EnvFrom[0].ConfigMapRef.Name; c.Name == name {
+			settings = c.Data
+		}
+	}
+	if settings["PONA_EDGE_TLS_CERT"] != mounted+"/"+corev1.TLSCertKey || settings["PONA_EDGE_TLS_KEY"] != mounted+"/"+corev1.TLSPrivateKeyKey {
+		t.Errorf("the Secret is in %q, and the settings are %v", mounted, settings)
+	}
+	host := settings["PONA_EDGE_RELAY_NAME"]
+	for _, i := range of[*networkingv1.Ingress](objects) {
+		if i.Spec.Rules[0].Host != host || i.Spec.TLS[0].SecretName != "edge-tls" || i.Annotations["nginx.ingress.kubernetes.io/backend-protocol"] != "HTTPS" {
+			t.Errorf("the Ingress does not speak TLS to %s: %+v", host, i)
+		}
+	}
+	policies := of[*gatewayv1.BackendTLSPolicy](objects)
+	if len(policies) != 1 || string(policies[0].Spec.Validation.Hostname) != host || policies[0].Spec.TargetRefs[0].Name != "edge" {
+		t.Errorf("the Gateway does not speak TLS to %s: %+v", host, policies)
+	}
+	for _, s := range of[*corev1.Service](objects) {
+		if s.Name == "edge" && (len(s.Spec.Ports) != 1 || s.Spec.Ports[0].AppProtocol == nil || *s.Spec.Ports[0].AppProtocol != "https") {
+			t.Errorf("the Service says %+v", s.Spec.Ports)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ var elsewhere = []struct {
 }{
 	{"make ", "each target is run by continuous integration or, where it takes long, by hand", makes},
 	{"npm install ", "takes packages from the network; test/docs/package.json has them", packages},
-	{"docker compose up", "starts containers; deploy/check loads the file and the Dockerfile", composes},
+	{"docker compose ", "starts containers; deploy/check loads the files and the Dockerfile", composes},
 	{"kubectl ", "needs a cluster; deploy/check and make k8s-verify take the overlays", kubectls},
 }
 
@@ -52,7 +52,7 @@ func TestEveryCommandIsHeldToSomething(t *testing.T) {
 func TestWrongCommandsAreFound(t *testing.T) {
 	for _, line := range []string{
 		"curl http://127.0.0.1:9090/healthz", "make no-such-target", "npm install socket.io-client@3", "npm install left-pad",
-		"docker compose upp", "docker compose up --no-such-flag", "kubectl apply -k deploy/k8s/overlays/nowhere",
+		"docker compose upp", "docker compose up --no-such-flag", "docker compose -f nothing.yml up --build", "kubectl apply -k deploy/k8s/overlays/nowhere",
 		"kubectl -n pona create secret generic unknown --from-env-file=unknown.env", "kubectl delete namespace pona",
 	} {
 		if held(line) == nil {
@@ -136,12 +136,25 @@ func installed(script string) (string, error) {
 	return rest.String(), nil
 }
 
+// composes knows one command, with files that are there.
 func composes(words []string) error {
-	if strings.Join(words, " ") != "docker compose up --build" {
+	files := []string{"docker-compose.yml"}
+	if words[2] == "-f" {
+		files = nil
+	}
+	at := 2
+	for ; at+1 < len(words) && words[at] == "-f"; at += 2 {
+		files = append(files, words[at+1])
+	}
+	if strings.Join(words[at:], " ") != "up --build" {
 		return errors.New("not what deploy/check prepares for")
 	}
-	_, err := os.Stat("../../docker-compose.yml")
-	return err
+	for _, file := range files {
+		if _, err := os.Stat(filepath.Join("../..", file)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var createsSecret = regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-env-file=([a-z.]+)$`)
