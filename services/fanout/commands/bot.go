@@ -50,8 +50,7 @@ func (b *bot) ask(ctx context.Context, r *edgev1.DispatchRequest, timeoutMs uint
 		return nil, status.Errorf(codes.AlreadyExists, "command_id: %q is under way already", id)
 	}
 	defer b.forget(id)
-	select {
-	case b.out <- &botv1.ServeCommandsResponse{Message: &botv1.ServeCommandsResponse_Command{Command: &botv1.Command{
+	return reply(ctx, b, &botv1.ServeCommandsResponse{Message: &botv1.ServeCommandsResponse_Command{Command: &botv1.Command{
 		CommandId: id,
 		GuildId:   r.GetGuildId(),
 		UserId:    r.GetUserId(),
@@ -61,17 +60,23 @@ func (b *bot) ask(ctx context.Context, r *edgev1.DispatchRequest, timeoutMs uint
 		TimeoutMs: timeoutMs,
 
 		Traceparent: tracing.Traceparent(trace.SpanFromContext(ctx)),
-	}}}:
+	}}}, answer)
+}
+
+// reply sends a command or query to the bot and waits for what answer gets, for as long as ctx lasts.
+func reply[T any](ctx context.Context, b *bot, request *botv1.ServeCommandsResponse, answer <-chan T) (none T, err error) {
+	select {
+	case b.out <- request:
 	default:
-		return nil, status.Errorf(codes.Unavailable, "bot %q has %d commands before it", b.name, outgoing)
+		return none, status.Errorf(codes.Unavailable, "bot %q has %d commands before it", b.name, outgoing)
 	}
 	select {
 	case response := <-answer:
 		return response, nil
 	case <-b.gone:
-		return nil, status.Errorf(codes.Unavailable, "bot %q left without an answer", b.name)
+		return none, status.Errorf(codes.Unavailable, "bot %q left without an answer", b.name)
 	case <-ctx.Done():
-		return nil, endOf(ctx)
+		return none, endOf(ctx)
 	}
 }
 

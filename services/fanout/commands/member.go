@@ -75,21 +75,9 @@ func (b *bot) askMember(ctx context.Context, r *edgev1.FindMemberRequest) (*edge
 	id := rand.Text()
 	answer := b.queries.begin(id)
 	defer b.queries.end(id, nil)
-	select {
-	case b.out <- &botv1.ServeCommandsResponse{Message: &botv1.ServeCommandsResponse_MemberQuery{MemberQuery: &botv1.MemberQuery{
+	return reply(ctx, b, &botv1.ServeCommandsResponse{Message: &botv1.ServeCommandsResponse_MemberQuery{MemberQuery: &botv1.MemberQuery{
 		QueryId: id, GuildId: r.GetGuildId(), UserId: r.GetUserId(), TimeoutMs: millisecondsLeft(ctx),
-	}}}:
-	default:
-		return nil, status.Errorf(codes.Unavailable, "bot %q has %d commands before it", b.name, outgoing)
-	}
-	select {
-	case response := <-answer:
-		return response, nil
-	case <-b.gone:
-		return nil, status.Errorf(codes.Unavailable, "bot %q left without an answer", b.name)
-	case <-ctx.Done():
-		return nil, endOf(ctx)
-	}
+	}}}, answer)
 }
 
 // member ends a query. An answer that nobody waits for is dropped; what makes no sense ends the call.
