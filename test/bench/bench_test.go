@@ -22,11 +22,9 @@ func small(t *testing.T, peers ...string) options {
 	}
 }
 
-func TestRunAgainstNode(t *testing.T) {
-	runtime.LockOSThread() // what is started dies with its thread
-	defer runtime.UnlockOSThread()
-	defer client.CloseIdleConnections()
-	o := small(t, "node")
+// measure runs the bench and reads its report.
+func measure(t *testing.T, o options) (got report) {
+	t.Helper()
 	if err := run(o); err != nil {
 		t.Fatal(err)
 	}
@@ -34,12 +32,19 @@ func TestRunAgainstNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got report
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
+	return got
+}
+
+func TestRunAgainstNode(t *testing.T) {
+	runtime.LockOSThread() // what is started dies with its thread
+	defer runtime.UnlockOSThread()
+	defer client.CloseIdleConnections()
+	got := measure(t, small(t, "node"))
 	if len(got.Runs) != 4 || got.Machine.Cores < 1 || got.Machine.Node == "" {
-		t.Fatalf("got %s", text)
+		t.Fatalf("got %+v", got)
 	}
 	b, i := got.Runs[0], got.Runs[3]
 	if b.Scenario != "broadcast" || b.Delivered != 200 || b.Lost != 0 || b.OutOfOrder != 0 {
@@ -63,18 +68,7 @@ func TestTwoNodesAreOneCluster(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer client.CloseIdleConnections()
-	o := small(t, "node-2")
-	if err := run(o); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(o.Out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got report
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
+	got := measure(t, small(t, "node-2"))
 	if len(got.Runs) != 1 || got.Runs[0].Scenario != "guilds" || got.Runs[0].Delivered != 80 || got.Runs[0].CPUOf["redis"] <= 0 || got.Runs[0].CPUOf["node-b"] <= 0 {
 		t.Errorf("got %+v", got.Runs)
 	}

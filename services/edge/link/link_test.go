@@ -94,13 +94,26 @@ func expect(t *testing.T, s *edgetest.Stream, guildID uint64, after int64) {
 	}
 }
 
-func TestSnapshotThenEvents(t *testing.T) {
+// asked is the edge's next stream to f, which owns everything and is asked for guild 7 after a sequence, -1 for from now on.
+func asked(t *testing.T, f *edgetest.Fanout, after int64) *edgetest.Stream {
+	t.Helper()
+	s := accept(t, f)
+	s.Owned(1, 1, 0)
+	expect(t, s, 7, after)
+	return s
+}
+
+// subscribed runs links to one fanout, which has been asked for guild 7 and has not answered.
+func subscribed(t *testing.T) (*Links, recorder, *edgetest.Fanout, *edgetest.Stream) {
+	t.Helper()
 	f := edgetest.StartFanout(t)
 	l, got := run(t, f)
 	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	return l, got, f, asked(t, f, -1)
+}
+
+func TestSnapshotThenEvents(t *testing.T) {
+	_, got, _, s := subscribed(t)
 	s.Batch(volume(7, 9, "early")) // of an earlier subscription: there is no snapshot yet
 	s.Snapshot(7, 10, nil)
 	s.Batch(volume(7, 11, "1"), volume(8, 12, "not wanted"), volume(7, 13, "2"))
@@ -116,12 +129,7 @@ func after(previous uint64, d *edgev1.Delivery) *edgev1.Delivery {
 }
 
 func TestAGapInAStreamIsClosed(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	_, got, _, s := subscribed(t)
 	s.Snapshot(7, 10, nil)
 	s.Batch(after(10, volume(7, 11, "1")), after(12, volume(7, 13, "3")), after(13, volume(7, 14, "4")))
 	got.want(t, "7:10", "7=11 1")
@@ -138,12 +146,7 @@ func TestAGapInAStreamIsClosed(t *testing.T) {
 }
 
 func TestAPositionDoesNotOvertakeItsEvent(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	_, got, _, s := subscribed(t)
 	s.Snapshot(7, 10, nil)
 	s.Batch(after(11, edgetest.Delivery(7, 0, edgetest.Position("1"))), after(10, volume(7, 11, "a")))
 	s.Batch(after(11, edgetest.Delivery(7, 0, edgetest.Position("2"))))
@@ -175,20 +178,13 @@ func TestAStreamBreaks(t *testing.T) {
 		status.Error(codes.Unavailable, "going away"),
 	} {
 		t.Run(fmt.Sprint(end), func(t *testing.T) {
-			f := edgetest.StartFanout(t)
-			l, got := run(t, f)
-			l.Subscribe(7)
-			s := accept(t, f)
-			s.Owned(1, 1, 0)
-			expect(t, s, 7, -1)
+			_, got, f, s := subscribed(t)
 			s.Snapshot(7, 10, nil)
 			s.Batch(volume(7, 11, "1"))
 			got.want(t, "7:10", "7=11 1")
 			s.Cut(end)
 
-			s = accept(t, f)
-			s.Owned(1, 1, 0)
-			expect(t, s, 7, 11)
+			s = asked(t, f, 11)
 			s.Batch(volume(7, 11, "1"), volume(7, 12, "2"))
 			got.want(t, "7=12 2")
 		})
@@ -196,22 +192,13 @@ func TestAStreamBreaks(t *testing.T) {
 }
 
 func TestABrokenSnapshotIsAskedForAgain(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	_, got, f, s := subscribed(t)
 	s.Cut(nil)
-	s = accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	s = asked(t, f, -1)
 	s.Snapshot(7, 0, nil)
 	got.want(t, "7:0")
 	s.Cut(nil)
-	s = accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, 0) // nothing has happened in the guild, and nothing is missing
+	asked(t, f, 0) // nothing has happened in the guild, and nothing is missing
 }
 
 func TestTheOwnerChanges(t *testing.T) {
@@ -289,12 +276,7 @@ func TestAnOverruledOwnerReturns(t *testing.T) {
 }
 
 func TestReset(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	_, got, _, s := subscribed(t)
 	s.Snapshot(7, 100, nil)
 	s.Reset(7)
 	s.Batch(volume(7, 101, "of the history that is gone"))
@@ -304,12 +286,7 @@ func TestReset(t *testing.T) {
 }
 
 func TestAnUnexpectedSnapshotShowsAGap(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	_, got, _, s := subscribed(t)
 	s.Snapshot(7, 10, nil)
 	s.Snapshot(7, 9, nil)  // old
 	s.Snapshot(7, 10, nil) // nothing is missing
@@ -319,12 +296,7 @@ func TestAnUnexpectedSnapshotShowsAGap(t *testing.T) {
 }
 
 func TestUnsubscribe(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	l, got, _, s := subscribed(t)
 	s.Snapshot(7, 10, nil)
 	got.want(t, "7:10")
 	l.Unsubscribe(7)
@@ -339,12 +311,7 @@ func TestUnsubscribe(t *testing.T) {
 }
 
 func TestASnapshotOnItsWayIsWaitedFor(t *testing.T) {
-	f := edgetest.StartFanout(t)
-	l, got := run(t, f)
-	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	l, got, _, s := subscribed(t)
 	l.Unsubscribe(7) // not said before the snapshot has come
 	l.Subscribe(8)   // said at once
 	expect(t, s, 8, -1)
@@ -365,19 +332,12 @@ func TestNonsenseEndsTheStream(t *testing.T) {
 		"an event of another guild": func(s *edgetest.Stream) { d := volume(8, 11, "1"); d.GuildId = 7; s.Batch(d) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := edgetest.StartFanout(t)
-			l, got := run(t, f)
-			l.Subscribe(7)
-			s := accept(t, f)
-			s.Owned(1, 1, 0)
-			expect(t, s, 7, -1)
+			_, got, f, s := subscribed(t)
 			s.Snapshot(7, 10, nil)
 			got.want(t, "7:10")
 			say(s)
 			<-s.Ended
-			s = accept(t, f)
-			s.Owned(1, 1, 0)
-			expect(t, s, 7, 10)
+			asked(t, f, 10)
 		})
 	}
 }
@@ -401,9 +361,7 @@ func TestAFanoutIsKilledAndComesBack(t *testing.T) {
 	})
 	hear(false)
 	l.Subscribe(7)
-	s := accept(t, f)
-	s.Owned(1, 1, 0)
-	expect(t, s, 7, -1)
+	s := asked(t, f, -1)
 	hear(true)
 	s.Snapshot(7, 10, nil)
 	got.want(t, "7:10")

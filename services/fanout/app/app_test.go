@@ -147,10 +147,7 @@ func TestStreamMadeDifferentlyEndsTheFanoutWithOneLine(t *testing.T) {
 
 func TestStopEndsEveryCallAndLeavesNothingRunning(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	commands := bot.Serve(allGuilds)
 	stream, err := bot.Client.PublishStream(t.Context())

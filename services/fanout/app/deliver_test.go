@@ -70,10 +70,7 @@ func TestEventReachesTheEdgeByteForByte(t *testing.T) {
 
 func TestRetriedEventIsStoredAndDeliveredOnce(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge-1")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge-1")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	first := bot.Publish(fanouttest.Volume(guild, 1))[0]
 	again := bot.Publish(fanouttest.Volume(guild, 1), fanouttest.Volume(guild, 2))
@@ -248,10 +245,7 @@ func sequences(events []*edgev1.Delivery) (all []uint64) {
 
 func TestPositionComesAfterTheEventPublishedBeforeIt(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	const total = 100
 	for n := 1; n <= total; n++ {
@@ -282,10 +276,7 @@ func TestPositionComesAfterTheEventPublishedBeforeIt(t *testing.T) {
 func TestWhatNobodyCanUseIsLeftOutOfAReplayToo(t *testing.T) {
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	first := bot.Publish(fanouttest.Volume(guild, 1))[0].GetSequence()
 	js, err := jetstream.New(nats.Connect())

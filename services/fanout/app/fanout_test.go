@@ -77,6 +77,16 @@ func startPair(t testing.TB, url string) (first, second *fanout) {
 	return first, second
 }
 
+// listen is an edge that has the guild's snapshot and gets what follows.
+func listen(t testing.TB, f *fanout, id string) *fanouttest.Edge {
+	t.Helper()
+	edge := fanouttest.NewEdge(t, f.GRPCAddr(), id)
+	edge.AwaitOwned(8)
+	edge.Subscribe(guild)
+	edge.AwaitSnapshot(guild)
+	return edge
+}
+
 // stop ends the fanout gracefully and waits for that. A second call does nothing.
 func (f *fanout) stop(t testing.TB) {
 	t.Helper()

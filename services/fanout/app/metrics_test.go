@@ -32,10 +32,7 @@ func (f *fanout) get(t *testing.T, path string) []byte {
 // TestMetrics publishes and delivers, and finds that in the metrics.
 func TestMetrics(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge-1")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge-1")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	event := fanouttest.Volume(guild, 1)
 	bot.Publish(event)

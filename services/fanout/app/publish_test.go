@@ -26,10 +26,7 @@ func queue(size int) *playerv1.Event {
 
 func TestBadEventIsRefusedByNameAndNothingIsStored(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) { s.MaxEvent = 1 << 20 })
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	good := fanouttest.Volume(guild, 1)
 	for _, test := range []struct {
@@ -61,10 +58,7 @@ func TestBadEventIsRefusedByNameAndNothingIsStored(t *testing.T) {
 
 func TestQueueOfFiveMegabytesPasses(t *testing.T) {
 	f := startReady(t, fanouttest.StartNATS(t).URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge")
 	ev := queue(5 << 20)
 	fanouttest.NewBot(t, f.GRPCAddr()).Publish(ev)
 	if got := edge.AwaitEvents(guild, 1)[0]; !bytes.Contains(got.GetEvent(), ev.GetQueueUpdated().GetQueue()) {
@@ -107,10 +101,7 @@ func TestPublishStreamAnswersInOrderAndEndsWithTheFirstRefusal(t *testing.T) {
 func TestWhatOthersPutIntoTheStreamIsCheckedToo(t *testing.T) {
 	nats := fanouttest.StartNATS(t)
 	f := startReady(t, nats.URL())
-	edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
-	edge.AwaitOwned(8)
-	edge.Subscribe(guild)
-	edge.AwaitSnapshot(guild)
+	edge := listen(t, f, "edge")
 	nc := nats.Connect()
 	foreign, err := proto.Marshal(fanouttest.Volume(guild+1, 1))
 	if err != nil {

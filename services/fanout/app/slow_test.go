@@ -40,10 +40,7 @@ func TestSlowEdgeIsCutAndHoldsUpNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	quick := fanouttest.NewEdge(t, f.GRPCAddr(), "quick")
-	quick.AwaitOwned(8)
-	quick.Subscribe(guild)
-	quick.AwaitSnapshot(guild)
+	quick := listen(t, f, "quick")
 	bot := fanouttest.NewBot(t, f.GRPCAddr())
 	const total = 40
 	for i := range total {
