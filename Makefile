@@ -21,7 +21,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: build ## run the whole system on this machine, with a simulated bot and a web player
+up: bin/devstack ## run the whole system on this machine, with a simulated bot and a web player
 	@.ci/need redis-server || echo "Going on with an embedded Redis."
 	bin/devstack
 
@@ -55,7 +55,7 @@ chaos: $(node_packages) build bin/nats-server ## break everything under load and
 	bin/chaos $(CHAOS)
 
 .PHONY: soak
-soak: build bin/nats-server ## let clients of the pair come and go for MINUTES (10), plot memory, goroutines, descriptors; fail if any grows
+soak: $(node_packages) build bin/nats-server ## let clients of the pair come and go for MINUTES (10), plot memory, goroutines, descriptors; fail if any grows
 	@.ci/need redis-server
 	$(go_build) -o bin/chaos ./test/chaos
 	bin/chaos soak --minutes $(or $(MINUTES),10)
@@ -90,12 +90,16 @@ bench-fanout: ## measure events, known guilds, a takeover and a storm of clients
 	go test -run '^$$' -bench Storm -benchtime 1x -count 3 ./services/edge/app
 
 .PHONY: build
-build: $(node_packages) $(web_client) ## bin/edge, bin/fanout, bin/devstack, bin/pona-bench and what tests them
+build: bin/devstack ## bin/edge, bin/fanout, bin/devstack, bin/pona-bench and what tests them
 	$(go_build) -o bin/edge ./services/edge/cmd/edge
 	$(go_build) -o bin/fanout ./services/fanout/cmd/fanout
-	$(go_build) -o bin/devstack ./services/devstack/cmd/devstack
 	$(go_build) -o bin/pona-bench ./test/load/cmd/pona-bench
 	$(if $(wildcard test/conformance/*.go),$(go_build) -o bin/conformance-server ./test/conformance)
+
+# Go knows better than make what has changed.
+.PHONY: bin/devstack
+bin/devstack: $(web_client)
+	$(go_build) -o $@ ./services/devstack/cmd/devstack
 
 # A cluster of NATS servers, for chaos; the version is the one that everything else embeds.
 bin/nats-server: test/go.mod
