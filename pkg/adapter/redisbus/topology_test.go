@@ -58,7 +58,7 @@ func TestSentinelFailover(t *testing.T) {
 func TestRedisCluster(t *testing.T) {
 	var addresses []string
 	for range 3 {
-		s := redistest.Start(t, "--cluster-enabled", "yes")
+		s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "3000") // ms; a greeting that goes wrong is repeated only then
 		addresses = append(addresses, s.Addr())
 	}
 	create := append([]string{"--cluster", "create"}, append(addresses, "--cluster-yes")...)
