@@ -27,15 +27,13 @@ import (
 const (
 	maxEvents = 256 // of one request
 	lanes     = 64  // guilds that are stored at the same time
-	laneQueue = 64  // events that wait in a lane before their bot waits
 )
 
-// Server stores events in the order of each guild. Its lanes run from NewServer to Close.
+// Server stores events in the order of each guild.
 type Server struct {
 	log     func() *stream.Stream // nil until the stream is open
 	timeout time.Duration
-	lanes   [lanes]chan job
-	workers sync.WaitGroup // of the lanes
+	lanes   [lanes]lane
 	readers sync.WaitGroup // of PublishStream calls
 
 	measured *measured
@@ -49,17 +47,7 @@ type Server struct {
 func NewServer(log func() *stream.Stream, timeout time.Duration, metrics prometheus.Registerer, tracer *tracing.Tracer) *Server {
 	s := &Server{log: log, timeout: timeout, tracer: tracer, stopping: make(chan struct{}), measured: newMeasured(metrics)}
 	for i := range s.lanes {
-		lane := make(chan job, laneQueue)
-		s.lanes[i] = lane
-		s.workers.Go(func() {
-			for j := range lane {
-				err := s.store(j)
-				if err != nil {
-					s.measured.count("failed")
-				}
-				j.done(err)
-			}
-		})
+		s.lanes[i].room = make(chan struct{}, 1+laneQueue)
 	}
 	return s
 }
@@ -67,54 +55,12 @@ func NewServer(log func() *stream.Stream, timeout time.Duration, metrics prometh
 // Drain ends all PublishStream calls with UNAVAILABLE, after the answers to what has been submitted.
 func (s *Server) Drain() { s.stop.Do(func() { close(s.stopping) }) }
 
-// Close ends the lanes, after the gRPC server's stop: no call may be under way.
+// Close waits for what is under way, after the gRPC server's stop: no call may be.
 func (s *Server) Close() {
 	s.readers.Wait()
-	for _, lane := range s.lanes {
-		close(lane)
+	for i := range s.lanes {
+		s.lanes[i].drain()
 	}
-	s.workers.Wait()
-}
-
-// job is one event on its way into the stream.
-type job struct {
-	ctx     context.Context // its call's; ends with the first failure, before the lane goes on
-	log     *stream.Stream
-	event   *playerv1.Event
-	encoded []byte
-	result  *botv1.PublishResult
-	done    func(error)
-}
-
-// store does a job, unless its call has failed.
-func (s *Server) store(j job) (err error) {
-	if j.ctx.Err() != nil {
-		return context.Cause(j.ctx)
-	}
-	traceparent := ""
-	if s.tracer != nil {
-		span := s.trace(j)
-		traceparent = tracing.Traceparent(span)
-		defer func() { tracing.End(span, err) }()
-	}
-	if isPosition(j.event) {
-		if err := j.log.SendPosition(j.event, j.encoded, LastStored(j.ctx, j.event.GetGuildId()), traceparent); err != nil {
-			return storeError(err)
-		}
-		s.measured.count("position")
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(j.ctx, s.timeout)
-	defer cancel()
-	began := time.Now()
-	sequence, duplicate, err := j.log.Append(ctx, j.event, j.encoded, traceparent)
-	if err != nil {
-		return storeError(err)
-	}
-	s.measured.stored(began, duplicate)
-	j.result.Sequence, j.result.Duplicate = sequence, duplicate
-	remember(j.ctx, j.event.GetGuildId(), sequence)
-	return nil
 }
 
 // submission is one request on its way.
@@ -158,9 +104,7 @@ func (s *Server) submit(ctx context.Context, events []*playerv1.Event, fail cont
 			}
 			sub.settle(1, err)
 		}}
-		select {
-		case s.lanes[player.Partition(ev.GetGuildId(), lanes)] <- j:
-		case <-ctx.Done():
+		if !s.put(&s.lanes[player.Partition(ev.GetGuildId(), lanes)], j) {
 			sub.settle(len(events)-i, context.Cause(ctx))
 			return sub, nil
 		}

@@ -1,10 +1,10 @@
 package stream
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,23 +38,37 @@ func (s *Stream) Encode(ev *playerv1.Event) ([]byte, error) {
 	return encoded, nil
 }
 
-// Append stores an event that has passed player.Validate, in the form that Encode gave it, and
-// waits until it is stored. An event whose id was stored within the dedup window is not stored
-// again: duplicate is true, and the sequence is the first one's. Errors are ErrUnavailable or ctx's. The
-// traceparent, empty for none, goes with the event.
-func (s *Stream) Append(ctx context.Context, ev *playerv1.Event, encoded []byte, traceparent string) (sequence uint64, duplicate bool, err error) {
+// Append stores an event that has passed player.Validate, in the form that Encode gave it. It does not wait:
+// done is called once, by another goroutine that it must not hold up, when the event is stored or within is over. An
+// event whose id was stored within the dedup window is not stored again: duplicate is true, and the sequence is the
+// first one's. Errors are ErrUnavailable; after one that is returned, done is not called. The traceparent, empty
+// for none, goes with the event.
+func (s *Stream) Append(ev *playerv1.Event, encoded []byte, traceparent string, within time.Duration,
+	done func(sequence uint64, duplicate bool, err error)) error {
 	if !s.nc.IsConnected() {
-		return 0, false, fmt.Errorf("%w: NATS is not connected", ErrUnavailable)
+		return fmt.Errorf("%w: NATS is not connected", ErrUnavailable)
 	}
-	ack, err := s.js.PublishMsg(ctx, &nats.Msg{
-		Subject: incoming(ev),
-		Header:  inject(nats.Header{jetstream.MsgIDHeader: {ev.GetEventId()}}, traceparent),
-		Data:    encoded,
-	}, jetstream.WithRetryAttempts(0))
+	reply, err := s.answers.expect(s.nc, within, func(sequence uint64, duplicate bool, err error) {
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		done(sequence, duplicate, err)
+	})
+	if err == nil {
+		err = s.nc.PublishMsg(&nats.Msg{
+			Subject: incoming(ev),
+			Reply:   reply,
+			Header:  inject(nats.Header{jetstream.MsgIDHeader: {ev.GetEventId()}}, traceparent),
+			Data:    encoded,
+		})
+		if err != nil && s.answers.forget(reply) == nil {
+			return nil // its time was over already, and done has been told
+		}
+	}
 	if err != nil {
-		return 0, false, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return ack.Sequence, ack.Duplicate, nil
+	return nil
 }
 
 // afterHeader is the sequence of the event that its bot had published before a position.

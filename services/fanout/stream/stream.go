@@ -46,6 +46,7 @@ type Stream struct {
 	maxEvent   int
 	traced     bool
 	reader     reader
+	answers    answers
 }
 
 // ErrSettings means that the settings do not fit what is there, and will not by trying again.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/pona-realtime/pona/pkg/player"
@@ -33,15 +34,30 @@ func open(t *testing.T, n *fanouttest.NATS, change func(*stream.Options)) (*stre
 
 func store(t *testing.T, s *stream.Stream, ev *playerv1.Event) uint64 {
 	t.Helper()
-	encoded, err := s.Encode(ev)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sequence, _, err := s.Append(t.Context(), ev, encoded, "")
+	sequence, err := tryStore(t, s, ev)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sequence
+}
+
+// tryStore is Append, whose answer it waits for.
+func tryStore(t *testing.T, s *stream.Stream, ev *playerv1.Event) (sequence uint64, err error) {
+	t.Helper()
+	encoded, err := s.Encode(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type answer struct {
+		sequence uint64
+		err      error
+	}
+	answers := make(chan answer, 2)
+	if err := s.Append(ev, encoded, "", time.Second, func(sequence uint64, _ bool, err error) { answers <- answer{sequence, err} }); err != nil {
+		return 0, err
+	}
+	a := <-answers
+	return a.sequence, a.err
 }
 
 // The edges compute partitions as player.Partition does; NATS is who decides.
@@ -291,16 +307,54 @@ func TestFollowGoesOnAfterNATSWasAway(t *testing.T) {
 	n.Start()
 	var third uint64
 	for third == 0 {
-		ev := fanouttest.Volume(1, 2)
-		encoded, err := s.Encode(ev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if third, _, err = s.Append(t.Context(), ev, encoded, ""); err != nil && !errors.Is(err, stream.ErrUnavailable) {
+		if third, err = tryStore(t, s, fanouttest.Volume(1, 2)); err != nil && !errors.Is(err, stream.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}
 	if d := <-came; d.GetSequence() != third {
 		t.Errorf("then came %v, want %d", d, third)
+	}
+}
+
+func TestEventThatNobodyStoresIsToldOfOnce(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	s, err := open(t, n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store(t, s, fanouttest.Volume(1, 1))
+	nc := n.Connect()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), stream.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryStore(t, s, fanouttest.Volume(1, 2)); !errors.Is(err, stream.ErrUnavailable) || !errors.Is(err, jetstream.ErrNoStreamResponse) {
+		t.Errorf("without a stream: %v", err)
+	}
+	asked := make(chan *nats.Msg, 1)
+	if _, err := nc.ChanSubscribe("player.*.*", asked); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryStore(t, s, fanouttest.Volume(1, 3)); !errors.Is(err, stream.ErrUnavailable) {
+		t.Errorf("without an answer: %v", err)
+	}
+	late := <-asked
+	if err := late.Respond([]byte(`{"stream":"PLAYER_EVENTS","seq":7}`)); err != nil { // nobody waits for it any more
+		t.Fatal(err)
+	}
+	other := make(chan error, 1)
+	go func() { _, err := tryStore(t, s, fanouttest.Volume(1, 4)); other <- err }()
+	refused := <-asked
+	if err := refused.Respond([]byte(`{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"PLAYER_EVENTS","seq":0}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-other; !errors.Is(err, stream.ErrUnavailable) || !strings.Contains(err.Error(), "maximum messages exceeded") {
+		t.Errorf("a refusal: %v", err)
 	}
 }
