@@ -108,6 +108,7 @@ func TestACommandIsAlwaysAcknowledged(t *testing.T) {
 }
 
 func TestTheEffectComesBeforeTheAcknowledgement(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := local(t)
 	f, p := withFanout(t, &s)
 	published := make(chan struct{})

@@ -86,6 +86,7 @@ func TestMetrics(t *testing.T) {
 
 // TestDisconnectReasonsSumUp ends sessions in several ways: every end has a reason, and one only.
 func TestDisconnectReasonsSumUp(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := local(t)
 	withFanout(t, &s)
 	a := start(t, s, quiet)

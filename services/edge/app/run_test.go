@@ -14,6 +14,7 @@ import (
 
 // TestPollingWithoutStickySessions plays two edges behind a balancer that takes them in turn.
 func TestPollingWithoutStickySessions(t *testing.T) {
+	t.Parallel() // it mostly waits
 	f := edgetest.StartFanout(t)
 	p := f.Play(t)
 	f.Answer(func(context.Context, *edgev1.DispatchRequest) (*edgev1.DispatchResponse, error) {
@@ -59,6 +60,7 @@ func TestASessionThatNobodyHas(t *testing.T) {
 
 // TestStopping ends an edge in the middle of everything: nothing may be left, and clients must hear of it.
 func TestStopping(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := local(t)
 	f, p := withFanout(t, &s)
 	called := make(chan struct{}, 1)

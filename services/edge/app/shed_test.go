@@ -11,6 +11,7 @@ import (
 )
 
 func TestAnEdgeThatStopsMovesItsClients(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := local(t)
 	_, p := withFanout(t, &s)
 	s.Drain = 3 * time.Second

@@ -32,6 +32,7 @@ func wantRevoked(t *testing.T, c *edgetest.Client, namespace, message string) {
 }
 
 func TestTheEndOfATokenIsTheEndOfListening(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := local(t)
 	withFanout(t, &s)
 	d := withDiscord(t, &s)

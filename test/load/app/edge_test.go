@@ -50,6 +50,7 @@ func stack(t *testing.T) (url, fanout, redis string) {
 
 // A guild's events come through a fanout, so clients that are cut come back with nothing lost.
 func TestEveryScenarioAgainstAnEdge(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url, fanout, redis := stack(t)
 	listener := []string{"--url", url, "--clients", "20", "--rate", "0", "--auth", `{"type":"Bearer","key":"user:1{n}"}`, "--namespace", "/guild/1,/guild/2",
 		"--events", "20", "--event-rate", "50", "--for", "1s", "--reconnects", "30", "--backoff", "20ms", "--backoff-max", "100ms",

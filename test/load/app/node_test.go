@@ -3,6 +3,7 @@ package app
 import "testing"
 
 func TestEveryScenarioAgainstNode(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url := socketIO(t)
 	m := bench(t, "--url", url, "--scenario", "all", "--clients", "20", "--rate", "0", "--namespace", "/,/room-1,/room-2",
 		"--emit-event", "relay", "--events", "20", "--event-rate", "50", "--rooms", "10,30", "--ack-event", "echo", "--ask-rate", "20",
@@ -50,6 +51,7 @@ func TestEveryScenarioAgainstNode(t *testing.T) {
 }
 
 func TestPollingAndUpgradeAgainstNode(t *testing.T) {
+	t.Parallel() // it mostly waits
 	url := socketIO(t)
 	for _, transport := range []string{"polling", "upgrade"} {
 		t.Run(transport, func(t *testing.T) {
