@@ -77,6 +77,17 @@ func (r *Rooms) Close() error {
 	return r.client.Close()
 }
 
+// CloseRedis ends what a service has of Redis: its rooms, then its client. Either may be nil.
+func CloseRedis(rooms *Rooms, r *Redis) (err error) {
+	if rooms != nil {
+		err = rooms.Close()
+	}
+	if r != nil {
+		err = errors.Join(err, r.Client.Close())
+	}
+	return err
+}
+
 // roomStats shows Prometheus what nodes and buses count.
 type roomStats struct{ rooms *Rooms }
 

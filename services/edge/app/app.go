@@ -101,12 +101,7 @@ func (a *App) abandon() {
 	if a.auth != nil {
 		a.auth.Close()
 	}
-	if a.rooms != nil {
-		_ = a.rooms.Close()
-	}
-	if a.redis != nil {
-		_ = a.redis.Client.Close()
-	}
+	_ = service.CloseRedis(a.rooms, a.redis)
 	_ = a.tracer.Close(context.Background()) // has no span to send
 }
 

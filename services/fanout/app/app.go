@@ -109,12 +109,7 @@ func (a *App) prepare() (err error) {
 
 // abandon closes what prepare has made before it met an error; nothing is in use yet.
 func (a *App) abandon() {
-	if a.rooms != nil {
-		_ = a.rooms.Close()
-	}
-	if a.redis != nil {
-		_ = a.redis.Client.Close()
-	}
+	_ = service.CloseRedis(a.rooms, a.redis)
 	_ = a.tracer.Close(context.Background())
 }
 

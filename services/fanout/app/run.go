@@ -77,14 +77,7 @@ func (a *App) Run(ctx context.Context) error {
 	stopping.Step("spans", a.tracer.Close)
 	stopping.Step("admin and Redis", func(ctx context.Context) error {
 		stopBackground()
-		err := service.Within(ctx, watching.Wait)
-		if a.rooms != nil {
-			err = errors.Join(err, a.rooms.Close())
-		}
-		if a.redis != nil {
-			err = errors.Join(err, a.redis.Client.Close())
-		}
-		return err
+		return errors.Join(service.Within(ctx, watching.Wait), service.CloseRedis(a.rooms, a.redis))
 	})
 	return errors.Join(err, stopping.Err())
 }
