@@ -21,8 +21,6 @@ func jitter(ctx context.Context, r *run) error {
 		return err
 	}
 	b := r.returns()
-	troubled, stop := context.WithTimeout(ctx, r.For)
-	defer stop()
 	var stalls, cuts atomic.Int64
 	var emitted int
 	var work errgroup.Group
@@ -35,11 +33,13 @@ func jitter(ctx context.Context, r *run) error {
 		defer from.Close() // what it says then, the deliveries have said before
 		c.tally.begin(1, r.distribution("delivery"))
 		r.watchRate("deliveries", c.tally.delivered.Load)
-		work.Go(func() (err error) {
-			emitted, err = r.emit(troubled, from, 1, max(int(r.For.Seconds()*r.EventRate), 1), r.text)
+		work.Go(func() (err error) { // all of them, though the machine be late
+			emitted, err = r.emit(ctx, from, 1, max(int(r.For.Seconds()*r.EventRate), 1), r.text)
 			return err
 		})
 	}
+	troubled, stop := context.WithTimeout(ctx, r.For)
+	defer stop()
 	work.Go(func() error {
 		c.trouble(troubled, ctx, b, &stalls, &cuts)
 		return nil
