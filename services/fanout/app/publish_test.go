@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -16,6 +17,7 @@ import (
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/fanout/app"
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
 
 func queue(size int) *playerv1.Event {
@@ -207,5 +209,43 @@ func TestNATSAwayIsUnavailableAndHealsByItself(t *testing.T) {
 	edge.AwaitHandled(guild, stored.GetResults()[0].GetSequence())
 	if volume := snapshotOf(t, f).GetState().GetVolume(); volume != "2" {
 		t.Errorf("volume %s", volume)
+	}
+}
+
+func TestStoppingAnswersAllThatIsUnderWay(t *testing.T) {
+	nats := fanouttest.StartNATS(t)
+	f := startReady(t, nats.URL())
+	call, err := fanouttest.NewBot(t, f.GRPCAddr()).Client.PublishStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for n := 1; call.Send(&botv1.PublishStreamRequest{Events: []*playerv1.Event{fanouttest.Volume(uint64(n%7+1), n)}}) == nil; n++ {
+		}
+	}()
+	answered := uint64(0)
+	for ; err == nil; answered++ {
+		if answered == 50 {
+			f.cancel() // the bot goes on
+		}
+		_, err = call.Recv()
+	}
+	answered--
+	if status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "this fanout stops" {
+		t.Errorf("the call ended with %v", err)
+	}
+	<-sent
+	js, err := jetstream.New(nats.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := js.Stream(t.Context(), stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have := stored.CachedInfo().State.Msgs; have != answered || answered <= 50 {
+		t.Errorf("%d events are stored, %d were answered", have, answered)
 	}
 }
