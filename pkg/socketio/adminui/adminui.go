@@ -170,11 +170,11 @@ func (a *AdminUI) serve(s *socketio.Socket) {
 		features = append(features, "ALL_EVENTS")
 	}
 	_ = s.Emit("config", map[string]any{"supportedFeatures": features}) // has a JSON form
+	a.watch()
+	_ = a.admin.ServerSideEmit(eventWatch) // see Run; before the question, so that nothing falls between its answer and what is told
 	if a.options.Development {
 		a.begin(func() { a.sendSockets(s) })
 	}
-	_ = a.admin.ServerSideEmit(eventWatch) // see Run
-	a.watch()
 	select {
 	case a.wake <- struct{}{}:
 	default:
