@@ -38,22 +38,21 @@ func (a Arg) Bytes() ([]byte, bool) { return a.binary, a.binary != nil }
 func (a Arg) Decode(v any) error { return json.Unmarshal(a.JSON(), v) }
 
 // eventName reads the first argument of an event: a text, or a number as it is written.
-func (a Arg) eventName() (name string, err error) {
-	if a.binary != nil {
-		return "", errInvalidPayload
-	}
+func (a Arg) eventName() (name []byte, err error) {
 	switch first := a.json[0]; {
 	case first == '-' || first >= '0' && first <= '9':
-		return string(a.json), nil
+		return a.json, nil
 	case first != '"':
-		return "", errInvalidPayload
+		return nil, errInvalidPayload
 	case bytes.IndexByte(a.json, '\\') < 0 && utf8.Valid(a.json):
-		name = string(a.json[1 : len(a.json)-1])
+		name = a.json[1 : len(a.json)-1]
 	default:
-		err = a.Decode(&name)
+		var text string
+		err = a.Decode(&text)
+		name = []byte(text)
 	}
-	if err != nil || reserved[name] {
-		return "", errInvalidPayload
+	if err != nil || reserved[string(name)] {
+		return nil, errInvalidPayload
 	}
 	return name, nil
 }

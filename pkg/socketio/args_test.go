@@ -156,9 +156,9 @@ func TestEventNames(t *testing.T) {
 	} {
 		name, err := Arg{json: json.RawMessage(first)}.eventName()
 		if err != nil {
-			name = "refused"
+			name = []byte("refused")
 		}
-		if name != want {
+		if string(name) != want {
 			t.Errorf("%s is %q, want %q", first, name, want)
 		}
 	}

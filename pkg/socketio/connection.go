@@ -45,6 +45,7 @@ func (c *connection) receive(m engineio.Message) error {
 		return err
 	}
 	if p.kind == typeConnect {
+		p.keep()
 		m.Parsed()
 		return c.connect(&p)
 	}
@@ -89,6 +90,7 @@ func (c *connection) decode(m engineio.Message) (p decoded, complete bool, err e
 	}
 	p, err = decode(m.Data)
 	if err == nil && p.missing > 0 {
+		p.keep()
 		c.await(p, len(m.Data))
 	}
 	return p, p.missing == 0, err
@@ -98,15 +100,14 @@ func (c *connection) event(s *Socket, p *decoded, m engineio.Message) error {
 	if p.data == nil {
 		return nil // an event without a name: nobody listens to it
 	}
-	e := &Event{Socket: s, id: p.id, hasID: p.hasID}
-	args, err := p.list(e.few[:0])
-	if err != nil {
+	name, err := p.eventName()
+	if err != nil || len(p.attachments) == 0 && !s.listens(name) {
 		return err
 	}
-	if len(args) == 0 {
-		return errInvalidPayload
-	}
-	if e.Name, err = args[0].eventName(); err != nil {
+	p.keep()
+	e := &Event{Name: string(name), Socket: s, id: p.id, hasID: p.hasID}
+	args, err := p.list(e.few[:0])
+	if err != nil {
 		return err
 	}
 	e.Args = args[1:]
@@ -122,6 +123,7 @@ func (c *connection) acknowledged(s *Socket, p *decoded) error {
 	if !p.hasID {
 		return nil
 	}
+	p.keep()
 	args, err := p.list(nil)
 	if err != nil {
 		return err

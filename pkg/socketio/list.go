@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/pona-realtime/pona/pkg/msgpack"
 )
@@ -11,7 +12,11 @@ const maxDepth = msgpack.MaxDepth
 
 // tooDeep tells whether a JSON text, known to be valid, exceeds maxDepth.
 func tooDeep(text []byte) bool {
-	if bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) <= maxDepth {
+	opened := 0
+	for some := range slices.Chunk(text, part) {
+		opened += bytes.Count(some, []byte{'['}) + bytes.Count(some, []byte{'{'})
+	}
+	if opened <= maxDepth {
 		return false
 	}
 	depth := 0

@@ -101,6 +101,14 @@ func without[T comparable](list []T, v T) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(other T) bool { return other == v })
 }
 
+// listens tells whether handle would call anybody.
+func (s *Socket) listens(name []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &s.listeners
+	return len(l.middleware) > 0 || len(l.any) > 0 || len(l.named[string(name)]) > 0
+}
+
 // handle passes an event through the middleware, and then to the listeners for the name it has.
 func (s *Socket) handle(e *Event) {
 	s.mu.Lock()

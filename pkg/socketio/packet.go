@@ -41,12 +41,13 @@ type decoded struct {
 	id          uint64
 	hasID       bool
 	data        json.RawMessage
+	borrowed    bool // data is valid only while its message is received; see keep
 	attachments [][]byte
 	missing     int // attachments still to come
 }
 
 // decode reads the text of a packet (§ Packet encoding) as socket.io-parser does: an empty text is a
-// CONNECT, and an event may lack its data. It copies what it keeps of text.
+// CONNECT, and an event may lack its data. The packet's data stays where it is in text.
 func decode(text []byte) (decoded, error) {
 	p := decoded{nsp: "/"}
 	if len(text) == 0 {
@@ -87,9 +88,40 @@ func decode(text []byte) (decoded, error) {
 		if !json.Valid(rest) || tooDeep(rest) {
 			return p, errInvalidPayload
 		}
-		p.data = bytes.Clone(bytes.TrimSpace(rest))
+		p.data, p.borrowed = bytes.TrimSpace(rest), true
 	}
 	return p, p.check()
+}
+
+// keep makes the data the packet's own.
+func (p *decoded) keep() {
+	if p.borrowed {
+		p.data, p.borrowed = clone(p.data), false
+	}
+}
+
+// part is how much is copied or searched in one go. The runtime cannot interrupt that, and all goroutines wait
+// for it whenever a collection begins or ends.
+const part = 128 << 10
+
+func clone(text []byte) []byte {
+	if len(text) <= part {
+		return bytes.Clone(text)
+	}
+	c := make([]byte, len(text))
+	for i := 0; i < len(text); {
+		i += copy(c[i:], text[i:min(i+part, len(text))])
+	}
+	return c
+}
+
+// eventName reads the first element of an event's data. It is valid as long as the data.
+func (p *decoded) eventName() ([]byte, error) {
+	first, _ := cutValue(bytes.TrimSpace(p.data[1 : len(p.data)-1]))
+	if len(first) == 0 {
+		return nil, errInvalidPayload
+	}
+	return Arg{json: first}.eventName()
 }
 
 // check refuses data that does not fit the type.

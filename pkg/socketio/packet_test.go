@@ -87,15 +87,18 @@ func TestDecodeRefusesIDsBeyondDoublePrecision(t *testing.T) {
 	}
 }
 
-func TestDecodeKeepsNothingOfItsInput(t *testing.T) {
-	text := []byte(`2/n,7["a"]`)
-	p, err := decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clear(text)
-	if p.nsp != "/n" || string(p.data) != `["a"]` {
-		t.Errorf("nsp %q, data %q", p.nsp, p.data)
+func TestWhatIsKeptOfAPacketIsNotItsInput(t *testing.T) {
+	for _, name := range []string{"a", strings.Repeat("a", 3*part+1)} {
+		text := []byte(`2/n,7["` + name + `"]`)
+		p, err := decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.keep()
+		clear(text)
+		if p.nsp != "/n" || string(p.data) != `["`+name+`"]` {
+			t.Errorf("nsp %q, data of %d bytes begins %.9q", p.nsp, len(p.data), p.data)
+		}
 	}
 }
 

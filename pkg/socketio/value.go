@@ -47,11 +47,14 @@ func argsOf(v adapter.Value) (event string, args Args, err error) {
 	if len(p.data) == 0 || p.check() != nil || tooDeep(p.data) || len(p.attachments) > maxAttachments {
 		return "", nil, errInvalidPayload
 	}
-	if args, err = p.list(nil); err != nil || len(args) == 0 {
+	name, err := p.eventName()
+	if err != nil {
+		return "", nil, err
+	}
+	if args, err = p.list(nil); err != nil {
 		return "", nil, errInvalidPayload
 	}
-	event, err = args[0].eventName()
-	return event, args[1:], err
+	return string(name), args[1:], nil
 }
 
 // packetOf makes a packet of what another node emitted. What would break a client is refused.
