@@ -24,7 +24,7 @@ type Message struct {
 	Binary bool
 	Data   []byte
 
-	turn *turn // see Parsed; nil: none is held
+	turn *turn // see Parsed; nil: none
 }
 
 // webSocketSize is the number of bytes the message has on WebSocket, without its frame's header: text
@@ -42,7 +42,7 @@ type Packet struct {
 	Binary bool
 	Data   []byte
 
-	turn *turn // held by whoever received it; nil: none
+	turn *turn // of whoever received it; nil: none
 }
 
 var (

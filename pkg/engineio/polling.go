@@ -174,11 +174,11 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		answerUnread(w, http.StatusBadRequest)
 		return
 	}
-	turn := turn{of: s.server.turns}
-	body, reserved, err := s.readBody(w, r, &turn)
+	turn, pace := turn{of: s.server.heavy}, pace{}
+	m, err := s.readBody(w, r, &turn)
 	defer func() {
 		turn.giveBack()
-		s.server.intake.held.Add(-reserved)
+		m.release()
 	}()
 	if errors.Is(err, errBusy) {
 		s.end(ReasonTransportError, err, false)
@@ -195,10 +195,12 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		answerUnread(w, http.StatusBadRequest)
 		return
 	}
-	for p, err := range payloadPackets(body) {
-		if len(body) > lightMessage {
-			turn.take() // the last one's receiver may have given it back
-			p.turn = &turn
+	for p, err := range payloadPackets(m.data) {
+		if pace.busy(s.server.elapsed()) || len(m.data) > lightMessage {
+			turn.take() // the last one's may have ended
+		}
+		if p.turn = &turn; len(p.Data) <= lightMessage {
+			turn.limit()
 		}
 		if err != nil {
 			s.end(ReasonParseError, err, false)
@@ -221,31 +223,29 @@ func answerUnread(w http.ResponseWriter, status int) {
 	answer(w, status, "", "")
 }
 
-// readBody reads a POST's payload, and takes a turn over a large one. A body that trickles in outlives neither the session nor the deadline
-// that ServeHTTP has set. What is no UTF-8 is replaced, as the reference does: it must not reach other clients,
-// whose WebSockets would refuse it.
-func (s *Session) readBody(w http.ResponseWriter, r *http.Request, t *turn) (body []byte, reserved int64, err error) {
+// readBody reads a POST's payload, and takes a turn over a large one; it is to be released in any case. A body
+// that trickles in outlives neither the session nor the deadline that ServeHTTP has set. What is no UTF-8 is
+// replaced, as the reference does: it must not reach other clients, whose WebSockets would refuse it.
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request, t *turn) (m received, err error) {
 	limit := s.server.opts.MaxPayload
 	if r.ContentLength > limit {
-		return nil, 0, &http.MaxBytesError{Limit: limit}
+		return m, &http.MaxBytesError{Limit: limit}
 	}
 	c := http.NewResponseController(w)
 	s.setReading(c)
-	var buf bytes.Buffer
-	reserved, err = s.server.intake.readAll(&buf, http.MaxBytesReader(w, r.Body, limit), limit, func() {})
+	m, err = s.server.intake.receive(http.MaxBytesReader(w, r.Body, limit), limit, func() {})
 	s.setReading(nil)
 	if err != nil {
-		return nil, reserved, err
+		return m, err
 	}
-	body = buf.Bytes()
-	if len(body) > lightMessage {
+	if len(m.data) > lightMessage {
 		t.take()
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	if !utf8.Valid(m.data) {
+		m.data = bytes.ToValidUTF8(m.data, []byte("\uFFFD"))
 	}
-	return body, reserved, nil
+	return m, nil
 }
 
 // setReading lets end stop the reading.

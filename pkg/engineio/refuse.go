@@ -3,6 +3,7 @@ package engineio
 import (
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Code says why a request was refused, as the reference numbers it.
@@ -44,8 +45,30 @@ func refusal(code Code, context ...any) *ConnectionError {
 	return e
 }
 
+// Whoever guesses waits: beyond so many refusals a second, each is held back for a moment. Clients whose sessions
+// went down with a server hardly notice, as they wait for longer before they try anew.
+const (
+	promptRefusals = 1000 // a second
+	refusalWait    = 100 * time.Millisecond
+)
+
+// slowDown waits where there are too many refusals.
+func (s *Server) slowDown(r *http.Request) {
+	if s.refusals.Allow() {
+		return
+	}
+	wait := time.NewTimer(refusalWait)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-r.Context().Done():
+	case <-s.done:
+	}
+}
+
 // refuse answers a request with e, as JSON, or as text to one that wants a WebSocket.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionError) {
+	s.slowDown(r)
 	e.Request = r
 	s.counters.refused[e.Code].Add(1)
 	if s.opts.OnConnectionError != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 )
 
 // Server is an http.Handler that holds sessions. Its goroutines end with Close.
@@ -20,7 +21,9 @@ type Server struct {
 	upgrader websocket.Upgrader
 	beats    *beats
 	outbox   outbox
-	turns    turns
+	heavy    turns
+	requests turns
+	refusals *rate.Limiter // that are answered at once
 	intake   intake
 	started  time.Time
 	counters counters
@@ -54,7 +57,8 @@ func NewServer(opts Options, open func(*Session) Receiver) *Server {
 		s.opts.PerMessageDeflate = &counted
 	}
 	s.upgrader = newUpgrader(&s.opts)
-	s.turns, s.intake.bound = newTurns(), s.opts.MaxReceiving
+	s.heavy, s.requests, s.intake.bound = newTurns(), newTurns(), s.opts.MaxReceiving
+	s.refusals = rate.NewLimiter(promptRefusals, promptRefusals)
 	s.beats = newBeats(s)
 	s.wg.Go(func() { s.beats.run(s.done) })
 	return s
@@ -162,8 +166,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.opts.Headers != nil {
 		s.opts.Headers(h, r)
 	}
+	turn := turn{of: s.requests}
+	turn.take()
+	turn.limit()
+	defer turn.giveBack()
 	q := r.URL.Query()
-	session, refused := s.verify(r, q)
+	session, refused := s.verify(r, q, &turn)
+	if refused != nil || session != nil && !isWebSocketRequest(r) {
+		turn.giveBack() // it may wait
+	}
 	switch {
 	case refused != nil:
 		s.refuse(w, r, refused)
@@ -182,8 +193,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// verify checks what a request claims, in the reference's order, and finds its session.
-func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionError) {
+// verify checks what a request claims, in the reference's order, and finds its session. It gives the turn back
+// while it asks the application.
+func (s *Server) verify(r *http.Request, q url.Values, turn *turn) (*Session, *ConnectionError) {
 	transport, upgrade := q.Get("transport"), isWebSocketRequest(r)
 	if transport != "polling" && transport != "websocket" ||
 		transport == "polling" && s.opts.DisablePolling || transport == "websocket" && s.opts.DisableWebSocket {
@@ -216,7 +228,11 @@ func (s *Server) verify(r *http.Request, q url.Values) (*Session, *ConnectionErr
 		return nil, refusal(CodeBadRequest, "name", "TRANSPORT_HANDSHAKE_ERROR")
 	}
 	if s.opts.AllowRequest != nil {
-		if err := s.opts.AllowRequest(r); err != nil {
+		turn.giveBack()
+		err := s.opts.AllowRequest(r)
+		turn.take()
+		turn.limit()
+		if err != nil {
 			refused := refusal(CodeForbidden, "message", err.Error())
 			refused.Message = err.Error()
 			return nil, refused

@@ -31,7 +31,8 @@ type webSocket struct {
 	// Of the reader.
 	in       bufio.Reader  // gorilla's; it has no buffer but while there is something to read
 	borrowed *bufio.Reader // where that buffer belongs
-	turn     turn          // held while it computes over a large message
+	turn     turn          // heavy
+	pace     pace
 	renewed  time.Duration // when the reading goroutine was last replaced, since the server's start
 
 	mu       sync.Mutex
@@ -47,7 +48,7 @@ type webSocket struct {
 // acceptWebSocket answers the upgrade request. On an error with errHijacked nothing can be answered
 // any more.
 func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) (*webSocket, error) {
-	t := &webSocket{server: s, turn: turn{of: s.turns}}
+	t := &webSocket{server: s, turn: turn{of: s.heavy}}
 	conn, err := s.upgrader.Upgrade(&hijackWriter{w, t}, r, header)
 	if err != nil {
 		if t.Conn != nil {

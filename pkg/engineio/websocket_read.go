@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -29,12 +28,16 @@ func (t *webSocket) next(handle func(Packet) (more bool)) (more bool, reason Rea
 	if err := t.await(); err != nil {
 		return false, readReason(err), err
 	}
+	if t.pace.busy(t.server.elapsed()) {
+		t.turn.take()
+	}
+	defer t.turn.giveBack()
 	return t.readMessage(handle)
 }
 
 // Read is how gorilla reads. It holds no turn while there is nothing to read.
 func (t *webSocket) Read(p []byte) (int, error) {
-	if t.turn.held && !(t.raw != nil && readableNow(t.raw)) {
+	if t.turn.held.Load() && !(t.raw != nil && readableNow(t.raw)) {
 		t.turn.giveBack()
 		defer t.turn.take()
 	}
@@ -56,14 +59,9 @@ func (t *webSocket) readMessage(handle func(Packet) (more bool)) (more bool, rea
 	if err != nil {
 		return false, readReason(err), err
 	}
-	buf := messageBuffers.Get().(*bytes.Buffer)
-	defer releaseMessageBuffer(buf)
 	// One byte more than allowed: only a compressed message can have it, gorilla counts the others.
-	reserved, err := t.server.intake.readAll(buf, r, t.server.opts.MaxPayload, t.turn.take)
-	defer func() {
-		t.turn.giveBack()
-		t.server.intake.held.Add(-reserved)
-	}()
+	m, err := t.server.intake.receive(r, t.server.opts.MaxPayload, t.turn.take)
+	defer m.release()
 	if errors.Is(err, errBusy) {
 		t.close(websocket.CloseTryAgainLater)
 		return false, ReasonTransportError, err
@@ -73,21 +71,21 @@ func (t *webSocket) readMessage(handle func(Packet) (more bool)) (more bool, rea
 	}
 	var p Packet
 	switch {
-	case int64(buf.Len()) > t.server.opts.MaxPayload:
+	case int64(len(m.data)) > t.server.opts.MaxPayload:
 		t.close(websocket.CloseMessageTooBig)
 		return false, ReasonTransportError, errTooLarge
 	case kind == websocket.BinaryMessage:
-		p = Packet{Type: PacketMessage, Binary: true, Data: buf.Bytes()}
-	case !utf8.Valid(buf.Bytes()):
+		p = Packet{Type: PacketMessage, Binary: true, Data: m.data}
+	case !utf8.Valid(m.data):
 		t.close(websocket.CloseInvalidFramePayloadData)
 		return false, ReasonTransportError, errInvalidUTF8
 	default:
-		if p, err = decodePacket(buf.Bytes()); err != nil {
+		if p, err = decodePacket(m.data); err != nil {
 			return false, ReasonParseError, err
 		}
 	}
-	if t.turn.held {
-		p.turn = &t.turn
+	if p.turn = &t.turn; len(p.Data) <= lightMessage {
+		t.turn.limit()
 	}
 	return handle(p), "", nil
 }
@@ -141,17 +139,5 @@ func (t *webSocket) giveBack() {
 	if t.borrowed != nil {
 		readers.Put(t.borrowed)
 		t.borrowed, t.in = nil, bufio.Reader{}
-	}
-}
-
-// messageBuffers hold a message while it is handled; larger ones than this are left to the collector.
-const maxPooledMessage = 64 << 10
-
-var messageBuffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 1024)) }}
-
-func releaseMessageBuffer(b *bytes.Buffer) {
-	if b.Cap() <= maxPooledMessage {
-		b.Reset()
-		messageBuffers.Put(b)
 	}
 }

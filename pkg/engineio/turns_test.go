@@ -1,0 +1,172 @@
+package engineio
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+)
+
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		of := make(turns, 1)
+		var first, second turn
+		first.of, second.of = of, of
+		var took chan struct{}
+		takeSecond := func() {
+			took = make(chan struct{})
+			go func() {
+				second.take()
+				close(took)
+			}()
+			synctest.Wait()
+		}
+		has := func() bool {
+			select {
+			case <-took:
+				return true
+			default:
+				return false
+			}
+		}
+		first.limit() // without one to limit
+		first.take()
+		first.take()
+		if takeSecond(); has() {
+			t.Error("two have the one turn")
+		}
+		first.giveBack()
+		first.giveBack()
+		if synctest.Wait(); !has() {
+			t.Error("a turn that was given back is not taken")
+		}
+		second.giveBack()
+
+		for range 2 {
+			first.take()
+			first.limit()
+			takeSecond()
+			if time.Sleep(longestTurn / 2); has() {
+				t.Error("a limited turn has ended before its time")
+			}
+			if time.Sleep(longestTurn); !has() {
+				t.Error("a limited turn has not ended")
+			}
+			first.giveBack() // of what it has no more
+			if len(of) != 1 {
+				t.Errorf("%d turns are held", len(of))
+			}
+			second.giveBack()
+		}
+	})
+	if n := cap(newTurns()); n < 1 {
+		t.Errorf("%d turns", n)
+	}
+}
+
+func TestPace(t *testing.T) {
+	var p pace
+	for _, at := range []time.Duration{time.Second, 2 * time.Second} {
+		for i := range 2 * lightMessages {
+			if busy := p.busy(at + time.Duration(i)*lightTime/100); busy != (i >= lightMessages) {
+				t.Errorf("message %d: busy %v", i, busy)
+			}
+		}
+	}
+}
+
+// TestWhoSendsManyWaitsForATurn: and whoever sends few does not, on either transport.
+func TestWhoSendsManyWaitsForATurn(t *testing.T) {
+	const many = 2000 // without turns, over in a moment; eight each 10 ms would take 2.5 s
+	s := quietSite(t)
+	s.engine.heavy = make(turns, 1) // before any session
+	s.engine.heavy <- struct{}{}    // and we have it
+	busy, light := s.connect(t), s.connect(t)
+	for i := range many {
+		if err := busy.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, "4%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	posted := make(chan reply, 1)
+	query := s.open(t)
+	go func() {
+		_, got := s.do(t, "POST", query, strings.TrimSuffix(strings.Repeat("4\x1e", many), "\x1e"))
+		posted <- got
+	}()
+	for range 5 {
+		if err := light.WriteMessage(websocket.TextMessage, []byte("4light")); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := light.ReadMessage(); err != nil || string(got) != "4light" {
+			t.Fatalf("%s, %v", got, err)
+		}
+	}
+	if received := s.engine.Stats().MessagesReceived; received > many {
+		t.Errorf("%d messages were handled without a turn", received)
+	}
+	<-s.engine.heavy
+	for i := range many {
+		if _, got, err := busy.ReadMessage(); err != nil || string(got) != fmt.Sprint("4", i) {
+			t.Fatalf("answer %d: %s, %v", i, got, err)
+		}
+	}
+	if got := <-posted; got != (reply{200, "ok"}) {
+		t.Errorf("the POST was answered %v", got)
+	}
+	_ = busy.Close()
+	_ = light.Close()
+	waitFor(t, func() bool { return len(s.engine.heavy) == 0 })
+}
+
+// TestRequestsTakeTurns: none is held by a poll that waits, nor while the application is asked, nor for long
+// by anything else that the application may do.
+func TestRequestsTakeTurns(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	s := serve(t, Options{AllowRequest: func(r *http.Request) error {
+		if r.URL.Query().Has("slow") {
+			asked <- struct{}{}
+			<-answer
+		}
+		return nil
+	}})
+	s.engine.requests = make(turns, 1)
+	slow := make(chan reply, 1)
+	go func() {
+		_, got := s.do(t, "GET", "EIO=4&transport=polling&slow", "")
+		slow <- got
+	}()
+	<-asked
+	waiting := s.open(t)
+	polled := make(chan reply, 1)
+	go func() {
+		_, got := s.do(t, "GET", waiting, "")
+		polled <- got
+	}()
+	<-s.waiting
+	s.expect(t, "POST", waiting, "4now", reply{200, "ok"})
+	if got := <-polled; got != (reply{200, "4now"}) {
+		t.Errorf("the poll was answered %v", got)
+	}
+	close(answer)
+	if got := <-slow; got.status != 200 {
+		t.Errorf("the handshake was answered %v", got)
+	}
+	waitFor(t, func() bool { return len(s.engine.requests) == 0 })
+}
+
+// TestGuessersAreSlowedDown: refusals beyond so many a second come late, but all the same.
+func TestGuessersAreSlowedDown(t *testing.T) {
+	s := quietSite(t)
+	s.engine.refusals = rate.NewLimiter(0, 1)
+	s.expect(t, "GET", "EIO=4&transport=polling&sid=guess", "", reply{400, unknownSession})
+	began := time.Now()
+	s.expect(t, "GET", "EIO=4&transport=polling&sid=guess", "", reply{400, unknownSession})
+	if took := time.Since(began); took < refusalWait {
+		t.Errorf("the second guess was answered after %v", took)
+	}
+}
