@@ -133,7 +133,10 @@ func (l *link) Write(b []byte) (n int, err error) {
 
 // repeat writes b until the server ends the connection, whose answers are read and dropped.
 func (l *link) repeat(b []byte) error {
-	go func() { _, _ = io.Copy(io.Discard, l.in) }() // to the end of the connection
+	go func() {
+		_ = l.ended()
+		_ = l.Close() // what follows would only be thrown away
+	}()
 	for {
 		if _, err := l.Write(b); err != nil {
 			return err

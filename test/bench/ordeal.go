@@ -37,17 +37,11 @@ type calm struct {
 
 // measure starts a peer, and gathers bystanders around it: peace, attack, peace.
 func (got *ordeal) measure(o siegeOptions, logs string) error {
-	if err := o.prioritize(serverPriority); err != nil {
-		return err
-	}
 	p, err := startPeer(options{Bin: o.Bin, Node: o.Node}, logs, got.Peer)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	if err := o.prioritize(clientPriority); err != nil {
-		return err
-	}
 	guilds := max(o.Bystanders/10, 1)
 	c, err := newCrowd(p.clients, firstGuild, guilds)
 	if err != nil {
@@ -97,31 +91,20 @@ func (got *ordeal) measure(o siegeOptions, logs string) error {
 	return err
 }
 
-// prioritize does so where it is wanted.
-func (o siegeOptions) prioritize(priority uint32) error {
-	if !o.Realtime {
-		return nil
-	}
-	return prioritize(priority)
-}
-
 // attacked runs watch beside an attacker in a process of its own.
 func (got *ordeal) attacked(o siegeOptions, p *peer, logs string, watch func() error) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	if err := o.prioritize(attackerPriority); err != nil {
+	if err := yieldProcessors(true); err != nil { // it takes none from whom it attacks, as if it ran elsewhere
 		return err
 	}
 	attacker, err := start(logs, "attacker", nil, self, attackerRole, got.Attack, p.clients[0])
-	if err != nil {
+	if err := errors.Join(err, yieldProcessors(false)); err != nil {
 		return err
 	}
 	defer attacker.stop() // again, where it has been stopped: that does nothing
-	if err := o.prioritize(clientPriority); err != nil {
-		return err
-	}
 	if err := attacker.waitFor(func() bool { return attacker.lastWords() != "" }); err != nil {
 		return err
 	}

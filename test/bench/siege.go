@@ -25,7 +25,6 @@ type siegeOptions struct {
 	Rate       float64       `default:"250" unit:"events a second" help:"How fast events are emitted, to one guild after the other."`
 	Peace      time.Duration `default:"2s" help:"Time measured before and after each attack."`
 	Attack     time.Duration `default:"4s" help:"Time of each attack."`
-	Realtime   bool          `help:"Give server, bystanders and attacker real-time priorities, the attacker the least: as if nothing else ran on this machine, and it ran elsewhere. Needs root."`
 	Bin        string        `default:"bin" unit:"path" help:"Folder of the built programs."`
 	Node       string        `default:"test/bench/node" unit:"path" help:"Folder of the Node peer, with its packages."`
 	Out        string        `default:"artifacts/siege.json" unit:"path" help:"Where every run is written, as JSON."`
