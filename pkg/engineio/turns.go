@@ -20,7 +20,7 @@ import (
 type turns chan struct{} // taken by sending, given back by receiving
 
 const (
-	lightMessages = 8
+	lightMessages = 2
 	lightTime     = 10 * time.Millisecond
 	longestTurn   = time.Millisecond
 )
