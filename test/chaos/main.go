@@ -34,7 +34,7 @@ type commands struct {
 type options struct {
 	Stack   size          `embed:""`
 	Load    crowdSize     `embed:""`
-	Rounds  int           `default:"5" help:"How often each fault is done; a round takes about twelve minutes."`
+	Rounds  int           `default:"5" help:"How often each fault is done; a round takes seven minutes, more on a busy machine."`
 	Only    string        `help:"Only faults whose names match this regular expression."`
 	Short   bool          `help:"Only the faults of the short form."`
 	Settle  time.Duration `default:"2m" help:"Time after a fault until everybody must have everything."`
