@@ -50,12 +50,10 @@ func TestTurns(t *testing.T) {
 		for range 2 {
 			first.take()
 			first.limit()
+			limited := time.Now()
 			takeSecond()
-			if time.Sleep(longestTurn / 2); has() {
-				t.Error("a limited turn has ended before its time")
-			}
-			if time.Sleep(longestTurn); !has() {
-				t.Error("a limited turn has not ended")
+			if <-took; time.Since(limited) != longestTurn {
+				t.Errorf("a limited turn has ended after %v", time.Since(limited))
 			}
 			first.giveBack() // of what it has no more
 			if len(of) != 1 {

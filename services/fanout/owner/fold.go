@@ -15,10 +15,7 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 	if d.GetTraceparent() != "" {
 		defer p.trace(g, d)()
 	}
-	ev, err := decode(d)
-	if err == nil {
-		err = player.Fold(g.state, ev)
-	}
+	ev, err := fold(g, d)
 	if err != nil {
 		p.log.Warn("an event that nobody can use is left out", "guild", g.id, "sequence", d.GetSequence(), "error", err)
 		return
@@ -39,6 +36,15 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 // mirrorAge is how old a stored event may be that is still mirrored: a new owner folds again what lies after
 // the last checkpoint, and most of that was mirrored by the one before.
 const mirrorAge = 5 * time.Second
+
+// fold reads an event and takes it into the guild's state.
+func fold(g *guild, d *edgev1.Delivery) (*playerv1.Event, error) {
+	ev, err := decode(d)
+	if err == nil {
+		err = player.Fold(g.state, ev)
+	}
+	return ev, err
+}
 
 // decode takes what stands in the stream with a grain of salt: not only this project's ingest can
 // publish there.

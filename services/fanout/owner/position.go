@@ -1,9 +1,6 @@
 package owner
 
-import (
-	"github.com/pona-realtime/pona/pkg/player"
-	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
-)
+import edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 
 // early is a position that has come before the event that its bot published before it.
 type early struct {
@@ -52,10 +49,7 @@ func (p *partition) pass(g *guild, d *edgev1.Delivery) {
 	if d.GetTraceparent() != "" {
 		defer p.trace(g, d)()
 	}
-	ev, err := decode(d)
-	if err == nil {
-		err = player.Fold(g.state, ev)
-	}
+	ev, err := fold(g, d)
 	if err != nil {
 		p.log.Warn("a position that nobody can use is left out", "guild", g.id, "error", err)
 		return
