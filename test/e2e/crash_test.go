@@ -13,21 +13,12 @@ import (
 
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 )
 
 // A fanout is killed while a bot has events under way to it. The bot is told so clearly, repeats what was
 // not answered at another fanout, with the same ids, and a listener gets each event once and in order.
 func TestBotRepeatsWhenItsFanoutIsKilled(t *testing.T) {
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	var fanouts []*process
 	var addresses []string
 	for _, id := range []string{"one", "two"} {

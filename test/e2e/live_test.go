@@ -7,7 +7,6 @@ import (
 	"time"
 
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 )
 
 // Chromium opens the live pages of an edge and a fanout; a client comes, a bot publishes, and the numbers
@@ -17,15 +16,7 @@ func TestLivePageInChromium(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	f := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL())
 	line, _ := f.await(t, 0, "where it listens", fanoutLine.MatchString)
 	grpc, fanoutAdmin := fanoutLine.FindStringSubmatch(line)[1], adminLine.FindStringSubmatch(line)[1]

@@ -18,7 +18,6 @@ import (
 	"github.com/pona-realtime/pona/pkg/adapter/redistest"
 	"github.com/pona-realtime/pona/pkg/metrics"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
@@ -101,15 +100,7 @@ func value(r metrics.Reading, series string) float64 {
 // TestMetricsFollowTheTraffic drives traffic from a bot through NATS, a fanout and an edge to stock clients,
 // and sees at each step how far the metrics of both services move.
 func TestMetricsFollowTheTraffic(t *testing.T) {
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	discord, redis := edgetest.StartDiscord(t), redistest.Start(t)
 	common := []string{"--admin", "127.0.0.1:0", "--redis-url", "redis://" + redis.Addr()}
 	f := start(t, "fanout", program(t, "fanout"), append(common, "--grpc", "127.0.0.1:0", "--nats-url", nats.URL())...)

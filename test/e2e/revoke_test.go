@@ -8,7 +8,6 @@ import (
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
 )
@@ -22,15 +21,7 @@ const (
 // disconnected within a second, as is who listens on an edge that is connected to both. Everything
 // is a process of its own but NATS and Discord.
 func TestRevocationReachesEdgesOfOtherFanouts(t *testing.T) {
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	discord := edgetest.StartDiscord(t)
 	here := startFanout(t, nats.URL())
 	partitionsOf(t, here, partitions)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 	"github.com/pona-realtime/pona/services/devstack/redisserver"
 )
 
@@ -23,15 +22,7 @@ var (
 // The services as operators run them, each a process: with a client connected and a bot publishing,
 // SIGTERM ends each in time and with code 0.
 func TestServicesStopOnSIGTERM(t *testing.T) {
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	redis, err := redisserver.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/service/tlstest"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 )
 
 // TestClientsOverTLS has the official client speak TLS to edges themselves: over wss at one of them, and polling and upgrading by
@@ -25,15 +24,7 @@ func TestClientsOverTLS(t *testing.T) {
 	authority.Issue("edge")
 	cert, key, ca := authority.File("edge.pem"), authority.File("edge.key"), authority.File("ca.pem")
 	t.Setenv("NODE_EXTRA_CA_CERTS", ca)
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	fanout := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL())
 	line, _ := fanout.await(t, 0, "where it listens", fanoutLine.MatchString)
 	grpc := fanoutLine.FindStringSubmatch(line)[1]

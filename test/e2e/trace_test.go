@@ -16,7 +16,6 @@ import (
 	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
-	"github.com/pona-realtime/pona/services/devstack/natsserver"
 )
 
 // TestOneTraceFromTheBotToEverySocket has a bot at one fanout publish for a guild that another one owns, with
@@ -26,15 +25,7 @@ func TestOneTraceFromTheBotToEverySocket(t *testing.T) {
 	spans := startCollector(t)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50") // ms
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", spans.url)
-	nats, err := natsserver.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := nats.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	nats := startNATS(t)
 	fanout := func(id string) string {
 		p := start(t, id, program(t, "fanout"), "--id", id, "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL())
 		line, _ := p.await(t, 0, "where it listens", fanoutLine.MatchString)
