@@ -95,8 +95,8 @@ func TestFetchSockets(t *testing.T) {
 
 func TestSocketOperators(t *testing.T) {
 	srv, address, sockets := accepted(t)
-	c, other := enter(t, address, ""), enter(t, address, "")
-	s, o := await(t, sockets), await(t, sockets)
+	c, s := enter(t, address, ""), await(t, sockets)
+	other, o := enter(t, address, ""), await(t, sockets)
 	if s.ID() == o.ID() {
 		t.Fatal("two sockets with one id")
 	}
