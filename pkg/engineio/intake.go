@@ -1,107 +1,94 @@
 package engineio
 
 import (
+	"container/list"
 	"errors"
-	"io"
 	"sync"
-	"sync/atomic"
+	"time"
 )
-
-// lightMessage is the size up to which a message is received without further ado. Beyond it computing over it
-// takes a turn, and it counts as intake until it has been handled: all sessions together hold so much, and no
-// more.
-const lightMessage = 64 << 10
 
 var errBusy = errors.New("engineio: too many large messages at the same time")
 
-// intake counts the bytes of large messages that arrive or are being handled.
+// patience is how long a large message may take to arrive when others want its room.
+const patience = time.Second
+
+// intake counts the bytes of large messages that arrive or are being handled. At the bound, room is given to
+// whoever begins, by whoever has been sending for the longest time, if that is longer than patience. So nobody
+// occupies it for long by stopping amid a message: it takes sending as many bytes again each second.
 type intake struct {
-	held  atomic.Int64
 	bound int64
+
+	mu       sync.Mutex
+	held     int64
+	arriving list.List // of *arrival, the one that began first in front
 }
 
-// reserve is false where the bound is reached.
-func (i *intake) reserve(n int64) bool {
-	if i.held.Add(n) > i.bound {
-		i.held.Add(-n)
+// sender is where a message comes from.
+type sender interface {
+	// large is called before more than a light message is read.
+	large()
+	// interrupt lets the reading fail. It is called by another goroutine, while somebody reads, and must not wait.
+	interrupt()
+}
+
+// arrival is one large message's share; the intake's mu guards it.
+type arrival struct {
+	from  sender
+	began time.Time
+	held  int64
+	place *list.Element // in arriving; nil before the first byte is reserved, and after the last has come
+	lost  bool          // its room has been given away
+}
+
+// reserve takes room for so many bytes more; false where there is none. With oust it may be others' room.
+func (i *intake) reserve(a *arrival, n int64, oust bool) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for i.held+n > i.bound && oust && i.oust(a) {
+	}
+	if a.lost || i.held+n > i.bound {
 		return false
 	}
+	if a.place == nil {
+		a.began, a.place = time.Now(), i.arriving.PushBack(a)
+	}
+	i.held, a.held = i.held+n, a.held+n
 	return true
 }
 
-// received is a message that has arrived. Its bytes go back to where they are used again.
-type received struct {
-	data     []byte
-	in       *intake
-	reserved int64 // the capacity of data, where it is more than a light message's
-}
-
-// lightBuffers and largeBuffers hold *[]byte up to lightMessage, and beyond. The collector empties them when
-// they have not been used for a while.
-var (
-	lightBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
-	largeBuffers sync.Pool
-)
-
-// receive reads r to its end, at most limit bytes and one. It calls begin before more than a light message is
-// read. What was read must be released in any case.
-func (i *intake) receive(r io.Reader, limit int64, begin func()) (received, error) {
-	m := received{in: i, data: (*lightBuffers.Get().(*[]byte))[:0]}
-	for int64(len(m.data)) <= limit {
-		if len(m.data) == cap(m.data) {
-			if cap(m.data) == lightMessage {
-				begin()
-			}
-			if !m.grow(limit) {
-				return m, errBusy
-			}
-		}
-		n, err := r.Read(m.data[len(m.data):min(int64(cap(m.data)), limit+1)])
-		m.data = m.data[:len(m.data)+n]
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return m, err
-		}
+// oust gives away the room of whoever has been sending for the longest time; false if that is not long, or
+// the asking one itself. The caller holds mu.
+func (i *intake) oust(asking *arrival) bool {
+	first := i.arriving.Front()
+	if first == nil || first == asking.place {
+		return false
 	}
-	return m, nil
-}
-
-// grow makes room; false where the intake has none.
-func (m *received) grow(limit int64) bool {
-	switch had := int64(cap(m.data)); {
-	case had < lightMessage:
-		m.data = append(make([]byte, 0, min(2*had, lightMessage)), m.data...)
-	case m.reserved > 0:
-		more := min(had, limit+1-had)
-		if !m.in.reserve(more) {
-			return false
-		}
-		m.reserved += more
-		m.data = append(make([]byte, 0, had+more), m.data...)
-	default:
-		large, _ := largeBuffers.Get().(*[]byte)
-		if large == nil || !m.in.reserve(int64(cap(*large))) {
-			fresh := make([]byte, 0, 2*lightMessage)
-			if large = &fresh; !m.in.reserve(int64(cap(fresh))) {
-				return false
-			}
-		}
-		light := m.data
-		m.data, m.reserved = append((*large)[:0], light...), int64(cap(*large))
-		lightBuffers.Put(&light)
+	slow := first.Value.(*arrival)
+	if time.Since(slow.began) < patience {
+		return false
 	}
+	i.arriving.Remove(first)
+	i.held -= slow.held
+	slow.place, slow.held, slow.lost = nil, 0, true
+	slow.from.interrupt()
 	return true
 }
 
-// release ends the use of the data.
-func (m *received) release() {
-	switch {
-	case m.reserved > 0:
-		largeBuffers.Put(&m.data)
-		m.in.held.Add(-m.reserved)
-	case 0 < cap(m.data) && cap(m.data) <= lightMessage:
-		lightBuffers.Put(&m.data)
+// arrived says that the last byte has come. It is false when the room has been given away.
+func (i *intake) arrived(a *arrival) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if a.place != nil {
+		i.arriving.Remove(a.place)
+		a.place = nil
 	}
+	return !a.lost
+}
+
+// release gives back what was reserved. Nothing may be reserved any more.
+func (i *intake) release(a *arrival) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.held -= a.held
+	a.held = 0
 }

@@ -20,8 +20,9 @@ type Options struct {
 	// MaxPayload bounds a polling body or a WebSocket message, after decompression; 0 means 1e6.
 	MaxPayload int64
 	// MaxReceiving bounds the messages of more than 64 KiB that arrive or are being handled at the same
-	// time, of all sessions together, in bytes; 0 means 16 times MaxPayload, at least 64 MiB. Whoever
-	// sends one more is closed, with the WebSocket's code 1013 or HTTP 503.
+	// time, of all sessions together, in bytes; 0 means 16 times MaxPayload, at least 64 MiB. At the bound
+	// somebody is closed, with the WebSocket's code 1013 or HTTP 503: whoever has been sending one for the
+	// longest time, if that is more than a second, else whoever sends one more.
 	MaxReceiving int64
 	// MaxQueueBytes bounds what waits for one session that does not read; 0 means 16 MiB. At the bound
 	// the session is closed with ReasonSlowConsumer.

@@ -233,7 +233,7 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request, t *turn) (m r
 	}
 	c := http.NewResponseController(w)
 	s.setReading(c)
-	m, err = s.server.intake.receive(http.MaxBytesReader(w, r.Body, limit), limit, func() {})
+	m, err = s.server.intake.receive(http.MaxBytesReader(w, r.Body, limit), limit, body{c})
 	s.setReading(nil)
 	if err != nil {
 		return m, err
@@ -247,6 +247,13 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request, t *turn) (m r
 	}
 	return m, nil
 }
+
+// body is a POST's, as a sender: it takes its turn when it is complete.
+type body struct{ c *http.ResponseController }
+
+func (body) large() {}
+
+func (b body) interrupt() { _ = b.c.SetReadDeadline(longAgo) }
 
 // setReading lets end stop the reading.
 func (s *Session) setReading(c *http.ResponseController) {

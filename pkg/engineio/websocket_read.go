@@ -60,7 +60,7 @@ func (t *webSocket) readMessage(handle func(Packet) (more bool)) (more bool, rea
 		return false, readReason(err), err
 	}
 	// One byte more than allowed: only a compressed message can have it, gorilla counts the others.
-	m, err := t.server.intake.receive(r, t.server.opts.MaxPayload, t.turn.take)
+	m, err := t.server.intake.receive(r, t.server.opts.MaxPayload, t)
 	defer m.release()
 	if errors.Is(err, errBusy) {
 		t.close(websocket.CloseTryAgainLater)
@@ -89,6 +89,11 @@ func (t *webSocket) readMessage(handle func(Packet) (more bool)) (more bool, rea
 	}
 	return handle(p), "", nil
 }
+
+// large and interrupt are a sender's.
+func (t *webSocket) large() { t.turn.take() }
+
+func (t *webSocket) interrupt() { _ = t.SetReadDeadline(longAgo) }
 
 // renewAfter is how often, at most, a reading goroutine is replaced.
 const renewAfter = time.Second
