@@ -44,7 +44,9 @@ func (s *subscriptions) keep(ctx context.Context) {
 		if err := s.settle(ctx); err == nil {
 			retry.Reset()
 		} else if ctx.Err() == nil {
-			s.blame(err)
+			if _, moved := redis.IsMovedError(err); !moved { // where to is known at once
+				s.blame(err)
+			}
 			if cluster, ok := s.bus.client.(*redis.ClusterClient); ok {
 				cluster.ReloadState(ctx) // slots and masters may have moved
 			}

@@ -2,9 +2,12 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // subscriptions are the channels that are wanted, and where each has been subscribed to. A keeper brings
@@ -21,6 +24,7 @@ type subscriptions struct {
 	lost     error            // why Redis cannot be reached now; nil while it can
 	outage   chan struct{}    // closed while lost is set
 	trouble  error            // Redis refused a subscription; for the keeper
+	refused  bool             // lost is such a refusal, which a confirmation ends
 }
 
 // subscription is one channel. It is forgotten when nobody wants it and Redis has ended it: until then
@@ -185,6 +189,9 @@ func (s *subscriptions) confirm(on *conn, name string) {
 		return
 	}
 	c.confirmed = true
+	if s.refused {
+		s.reachable()
+	}
 	if c.again {
 		c.again = false
 		s.bus.counters.resubscribed.Add(1)
@@ -255,6 +262,8 @@ func (s *subscriptions) lose(gone *conn, err error) {
 
 // unreachable begins an outage. The lock is held.
 func (s *subscriptions) unreachable(err error) {
+	var refusal redis.Error
+	s.refused = errors.As(err, &refusal)
 	if s.lost == nil {
 		s.bus.opts.Log.Warn("Redis cannot be reached, trying again", "error", err)
 		close(s.outage)
@@ -265,7 +274,7 @@ func (s *subscriptions) unreachable(err error) {
 // reachable ends an outage. The lock is held.
 func (s *subscriptions) reachable() {
 	if s.lost != nil {
-		s.lost = nil
+		s.lost, s.refused = nil, false
 		s.outage = make(chan struct{})
 		s.bus.opts.Log.Info("Redis is back, subscribing again", "channels", len(s.channels))
 	}

@@ -2,6 +2,8 @@ package redisbus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -22,7 +24,12 @@ func over(t *testing.T, client redis.UniversalClient, opts Options) *Bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(b.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%+v", b.Stats())
+		}
+		b.Close()
+	})
 	return b
 }
 
@@ -70,13 +77,14 @@ func TestRedisCluster(t *testing.T) {
 	}
 	first := connect()
 	defer first.Close()
-	waitFor(t, func() bool { // for each node to know all
+	waitFor(t, func() bool { // for each node to know all, and to have its links to them
 		for _, address := range addresses {
 			node := redis.NewClient(&redis.Options{Addr: address})
 			shards, err := node.ClusterShards(t.Context()).Result()
 			info, err2 := node.ClusterInfo(t.Context()).Result()
+			links, err3 := node.ClusterLinks(t.Context()).Result()
 			_ = node.Close()
-			if err != nil || err2 != nil || len(shards) != len(addresses) || !strings.Contains(info, "cluster_state:ok") {
+			if errors.Join(err, err2, err3) != nil || len(shards) != len(addresses) || len(links) != 2*(len(addresses)-1) || !strings.Contains(info, "cluster_state:ok") {
 				return false
 			}
 		}
@@ -90,50 +98,76 @@ func TestRedisCluster(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a slot moves", func(t *testing.T) {
-		const namespace = "/guild/1"
-		var clusters [2]*adapter.Cluster
-		for i := range clusters {
-			node := adapter.NewNode(over(t, connect(), Options{Mode: Sharded}), adapter.Options{RequestTimeout: time.Second})
-			t.Cleanup(node.Close)
-			clusters[i] = node.Join(namespace, adaptertest.NewLocal())
+	for _, elsewhere := range []int{0, 50} { // namespaces beside it, with which each node of Redis is connected already
+		t.Run(fmt.Sprintf("a slot moves, %d namespaces elsewhere", elsewhere), func(t *testing.T) {
+			slotMoves(t, first, addresses, connect, elsewhere)
+		})
+	}
+}
+
+// slotMoves lets a namespace's slot migrate as an operator would: requests are answered on the way, and afterwards.
+func slotMoves(t *testing.T, first *redis.ClusterClient, addresses []string, connect func() *redis.ClusterClient, elsewhere int) {
+	key := fmt.Sprint("beside ", elsewhere)
+	const namespace = "/guild/1"
+	var clusters [2]*adapter.Cluster
+	var nodes [2]*adapter.Node
+	for i := range clusters {
+		bus := over(t, connect(), Options{Key: key, Mode: Sharded})
+		nodes[i] = adapter.NewNode(bus, adapter.Options{RequestTimeout: time.Second})
+		t.Cleanup(nodes[i].Close)
+		clusters[i] = nodes[i].Join(namespace, adaptertest.NewLocal())
+		for j := range elsewhere {
+			nodes[i].Join(fmt.Sprint("/elsewhere/", j), adaptertest.NewLocal())
 		}
-		works := func() bool {
-			n, err := clusters[0].Servers(t.Context())
-			if n != 1 || err != nil {
-				return false
-			}
-			_, err = clusters[0].FetchSockets(t.Context(), adapter.Target{})
-			return err == nil
-		}
-		waitFor(t, works)
-		channel := "socket.io#" + namespace + "#"
-		slot := first.ClusterKeySlot(t.Context(), channel).Val()
-		from, err := first.MasterForKey(t.Context(), channel)
-		if err != nil {
+		if err := bus.Synced(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		to := from
-		for _, address := range addresses {
-			if address != from.Options().Addr {
-				to = redis.NewClient(&redis.Options{Addr: address})
-				defer to.Close()
-				break
-			}
+	}
+	works := func() bool {
+		n, err := clusters[0].Servers(t.Context())
+		if n != 1 || err != nil {
+			return false
 		}
-		id := to.Do(t.Context(), "CLUSTER", "MYID").Val()
-		for _, address := range addresses {
-			c := redis.NewClient(&redis.Options{Addr: address})
-			if err := c.Do(t.Context(), "CLUSTER", "SETSLOT", slot, "NODE", id).Err(); err != nil {
-				t.Error(err)
-			}
-			_ = c.Close()
+		_, err = clusters[0].FetchSockets(t.Context(), adapter.Target{})
+		return err == nil
+	}
+	waitFor(t, works)
+	channel := key + "#" + namespace + "#"
+	slot := first.ClusterKeySlot(t.Context(), channel).Val()
+	var from, to *redis.Client
+	all := make([]*redis.Client, len(addresses))
+	for i, address := range addresses {
+		all[i] = redis.NewClient(&redis.Options{Addr: address})
+		defer all[i].Close()
+		if all[i].PubSubShardNumSub(t.Context(), channel).Val()[channel] == 2 {
+			from = all[i]
+		} else {
+			to = all[i]
 		}
-		began := time.Now()
-		waitFor(t, func() bool { return to.PubSubShardNumSub(t.Context(), channel).Val()[channel] == 2 })
-		waitFor(t, works)
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("works again %s after the slot moved", took)
+	}
+	set := func(at *redis.Client, args ...any) {
+		t.Helper()
+		if err := at.Do(t.Context(), append([]any{"CLUSTER", "SETSLOT", slot}, args...)...).Err(); err != nil {
+			t.Fatal(err)
 		}
-	})
+	}
+	set(to, "IMPORTING", from.Do(t.Context(), "CLUSTER", "MYID").Val())
+	set(from, "MIGRATING", to.Do(t.Context(), "CLUSTER", "MYID").Val())
+	if !works() {
+		t.Error("does not work while the slot migrates")
+	}
+	owner := to.Do(t.Context(), "CLUSTER", "MYID").Val()
+	for _, at := range append([]*redis.Client{to}, all...) { // who gets it is told first
+		set(at, "NODE", owner)
+	}
+	began := time.Now()
+	waitFor(t, func() bool { return to.PubSubShardNumSub(t.Context(), channel).Val()[channel] == 2 })
+	waitFor(t, works)
+	another := nodes[0].Join("/another", adaptertest.NewLocal())
+	if _, err := another.Servers(t.Context()); err != nil {
+		t.Errorf("a namespace joined afterwards: %v", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("works again %s after the slot moved", took)
+	}
 }
