@@ -67,8 +67,9 @@ func TestRedisRestarts(t *testing.T) {
 			server := redistest.Start(t)
 			var nodes [2]*adapter.Cluster
 			var buses [2]*Bus
+			var logs [2]lineLog
 			for i := range nodes {
-				buses[i] = connect(t, server.Addr(), Options{Mode: mode, MaxQueued: 1 << 20})
+				buses[i] = connect(t, server.Addr(), Options{Mode: mode, MaxQueued: 1 << 20, Log: logs[i].logger()})
 				node := adapter.NewNode(buses[i], adapter.Options{RequestTimeout: patience})
 				t.Cleanup(node.Close)
 				nodes[i] = node.Join("/", adaptertest.NewLocal())
@@ -112,8 +113,44 @@ func TestRedisRestarts(t *testing.T) {
 					t.Errorf("%+v", s)
 				}
 			}
+			for i := range logs {
+				logs[i].want(t, "Redis cannot be reached, trying again", "Redis is back, subscribing again")
+			}
 		})
 	}
+}
+
+// TestRefusedSubscriptions lets an ACL forbid the channels, and then permit them: requests fail with Redis' reason, and work
+// as soon as they may, namespaces joined later among them.
+func TestRefusedSubscriptions(t *testing.T) {
+	server := redistest.Start(t)
+	operator := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer operator.Close()
+	rule := func(channels string) {
+		t.Helper()
+		if err := operator.ACLSetUser(t.Context(), "pona", "on", ">a secret", "+@all", "~*", "resetchannels", channels).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rule("&others:*")
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "pona", Password: "a secret", MaxRetries: -1})
+	var log lineLog
+	b := over(t, client, Options{Log: log.logger()})
+	node := adapter.NewNode(b, adapter.Options{})
+	defer node.Close()
+	first := node.Join("/", adaptertest.NewLocal())
+	if _, err := first.Servers(t.Context()); !errors.Is(err, adapter.ErrUnreachable) || !strings.Contains(err.Error(), "NOPERM") {
+		t.Error(err)
+	}
+	rule("&socket.io*")
+	waitFor(t, func() bool {
+		_, err := first.Servers(t.Context())
+		return err == nil
+	})
+	if _, err := node.Join("/later", adaptertest.NewLocal()).Servers(t.Context()); err != nil || !b.Stats().Reachable {
+		t.Errorf("%v, %+v", err, b.Stats())
+	}
+	log.want(t, "Redis cannot be reached, trying again", "Redis is back, subscribing again")
 }
 
 // TestForeignBytes publishes what is no message on every channel of a namespace.
