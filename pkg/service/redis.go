@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 
 // redisPulse is the time between two pings while Redis answers; a failed one is repeated sooner.
 const redisPulse = 5 * time.Second
+
+// redisDial bounds connecting to Redis over TLS; it is what go-redis takes without.
+const redisDial = 5 * time.Second
 
 // Redis is the connection to the cluster's Redis, and a watch over it. A service is not ready before
 // it has been connected once. After that it serves without: no event needs Redis, and if every service
@@ -79,7 +83,8 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 			o.DialerRetries, o.MaxRetries = 1, retries // Watch tries again by itself
 			return redis.NewClient(&o)
 		}, options.Addr
-		return connect, address, s.secure(&options.TLSConfig)
+		options.Dialer, err = s.dialer(options.TLSConfig)
+		return connect, address, err
 	case "sentinel":
 		options, err := redis.ParseFailoverURL(s.Redis)
 		if err != nil {
@@ -94,7 +99,8 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 			o.DialerRetries, o.MaxRetries = 1, retries
 			return redis.NewFailoverClient(&o)
 		}, options.MasterName+" of "+strings.Join(options.SentinelAddrs, ",")
-		return connect, address, s.secure(&options.TLSConfig)
+		options.Dialer, err = s.dialer(options.TLSConfig)
+		return connect, address, err
 	case "cluster":
 		options, err := redis.ParseClusterURL(s.Redis)
 		if err != nil {
@@ -106,27 +112,31 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 			o.DialerRetries, o.MaxRetries = 1, retries
 			return redis.NewClusterClient(&o)
 		}, strings.Join(options.Addrs, ",")
-		return connect, address, s.secure(&options.TLSConfig)
+		options.Dialer, err = s.dialer(options.TLSConfig)
+		return connect, address, err
 	}
 	return nil, "", fmt.Errorf("redis-mode: %q, must be single, sentinel or cluster", s.RedisMode)
 }
 
-// secure completes what the URL has made of TLS, nil where it begins with redis://. go-redis would hold
-// every server's certificate to the URL's host, a master's behind Sentinel to Sentinel's.
-func (s RedisSettings) secure(config **tls.Config) error {
-	if *config == nil {
+// dialer speaks TLS to Redis where the URL says so, by the configuration that go-redis has made of it, and is nil where it
+// begins with redis://. go-redis would hold every server's certificate to the URL's host, a master's behind Sentinel to
+// Sentinel's, and would not read files again.
+func (s RedisSettings) dialer(url *tls.Config) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	if url == nil {
 		if s.RedisCA != "" || s.RedisCert != "" || s.RedisKey != "" || s.RedisName != "" {
-			return errors.New("redis-ca, redis-cert, redis-key, redis-name: need a redis-url that begins with rediss://")
+			return nil, errors.New("redis-ca, redis-cert, redis-key, redis-name: need a redis-url that begins with rediss://")
 		}
-		return nil
+		return nil, nil
 	}
-	ours, err := ClientTLS{Setting: "redis", CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey, Name: s.RedisName, System: true}.Config()
+	next, err := ClientTLS{Setting: "redis", CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey, Name: s.RedisName, System: true}.Next()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ours.InsecureSkipVerify = (*config).InsecureSkipVerify //nolint:gosec // where the URL says skip_verify
-	*config = ours
-	return nil
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		config := next()
+		config.InsecureSkipVerify = url.InsecureSkipVerify //nolint:gosec // where the URL says skip_verify
+		return (&tls.Dialer{NetDialer: &net.Dialer{Timeout: redisDial}, Config: config}).DialContext(ctx, network, address)
+	}, nil
 }
 
 // Watch pings until ctx ends, and says when Redis comes and goes.

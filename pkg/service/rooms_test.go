@@ -87,6 +87,22 @@ func TestRedisOverTLS(t *testing.T) {
 			}
 		})
 	}
+
+	ca := t.TempDir() + "/ca.pem"
+	tlstest.Join(t, ca, others.File("ca.pem"))
+	r, err := NewRedis(RedisSettings{Redis: url, RedisCA: ca, RedisCert: ours.File("edge.pem"), RedisKey: ours.File("edge.key")},
+		health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Client.Close() //nolint:errcheck // of a test
+	if err := r.Client.Ping(t.Context()).Err(); err == nil {
+		t.Error("believes another authority")
+	}
+	tlstest.Join(t, ca, others.File("ca.pem"), ours.File("ca.pem"))
+	if err := r.Client.Ping(t.Context()).Err(); err != nil {
+		t.Errorf("has not read the file again: %v", err)
+	}
 }
 
 // TestRedisWithUsers has a Redis of many tenants: a user and a database of ours, and only our keys and channels.

@@ -1,13 +1,17 @@
 package service
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc/credentials"
 )
 
 // ServerTLS are the settings of a service that speaks TLS to those who call it; it is embedded in the
@@ -54,7 +58,7 @@ func (s ServerTLS) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// ClientTLS says how a service calls another over TLS.
+// ClientTLS says how a service calls another over TLS. Files that change are read again at the next connection.
 type ClientTLS struct {
 	Setting   string // prefix of the settings' names: "fanout" of fanout-ca, fanout-cert, fanout-key
 	CA        string // file of the authorities (PEM) that the other's certificate must be from
@@ -63,25 +67,19 @@ type ClientTLS struct {
 	System    bool   // without CA, TLS is spoken all the same, with the system's authorities
 }
 
-// Config is nil without authorities. The error names the setting.
-func (c ClientTLS) Config() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
-	switch {
-	case c.CA != "":
-		pool, err := (&authorities{setting: c.Setting + "-ca", file: c.CA}).get()
-		if err != nil {
-			return nil, err
+// Next returns what makes the configuration of the next connection, of the files as they are then; nil without
+// authorities. The error names the setting.
+func (c ClientTLS) Next() (next func() *tls.Config, err error) {
+	if c.CA == "" && !c.System {
+		if c.Cert != "" || c.Key != "" || c.Name != "" {
+			return nil, fmt.Errorf("%s-ca: needed for TLS", c.Setting)
 		}
-		config.RootCAs = pool
-	case c.System:
-	case c.Cert != "" || c.Key != "" || c.Name != "":
-		return nil, fmt.Errorf("%s-ca: needed for TLS", c.Setting)
-	default:
 		return nil, nil
 	}
 	if c.Key != "" && c.Cert == "" {
 		return nil, fmt.Errorf("%s-cert: needed with %s-key", c.Setting, c.Setting)
 	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
 	if c.Cert != "" {
 		pair := &certificate{setting: c.Setting + "-cert", cert: c.Cert, key: c.Key}
 		if _, err := pair.get(); err != nil {
@@ -89,8 +87,42 @@ func (c ClientTLS) Config() (*tls.Config, error) {
 		}
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get() }
 	}
-	return config, nil
+	if c.CA == "" {
+		return config.Clone, nil
+	}
+	others := &authorities{setting: c.Setting + "-ca", file: c.CA}
+	if _, err := others.get(); err != nil {
+		return nil, err
+	}
+	return func() *tls.Config {
+		own := config.Clone()
+		own.RootCAs, _ = others.get() // which has been read once, and so never fails
+		return own
+	}, nil
 }
+
+// Credentials are those of gRPC, nil without authorities. The error names the setting.
+func (c ClientTLS) Credentials() (credentials.TransportCredentials, error) {
+	next, err := c.Next()
+	if next == nil {
+		return nil, err
+	}
+	return renewed{credentials.NewTLS(next()), next}, nil
+}
+
+// renewed are credentials made anew for each connection.
+type renewed struct {
+	credentials.TransportCredentials
+	next func() *tls.Config
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return credentials.NewTLS(r.next()).ClientHandshake(ctx, authority, conn)
+}
+
+// Clone implements credentials.TransportCredentials.
+func (r renewed) Clone() credentials.TransportCredentials { return r }
 
 // certificate is a pair of files, read again when one has changed.
 type certificate struct {

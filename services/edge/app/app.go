@@ -188,12 +188,12 @@ func (a *App) build() (err error) {
 		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Guild: s.RecoveryGuildEvents, Bytes: int(s.RecoveryBytes)},
 	})
 	connected := a.health.Condition("fanout")
-	toFanouts, err := service.ClientTLS{Setting: "fanout", CA: s.FanoutCA, Cert: s.FanoutCert, Key: s.FanoutKey, Name: s.FanoutName}.Config()
+	toFanouts, err := service.ClientTLS{Setting: "fanout", CA: s.FanoutCA, Cert: s.FanoutCert, Key: s.FanoutKey, Name: s.FanoutName}.Credentials()
 	if err != nil {
 		return err
 	}
 	if a.links, err = link.New(a.guilds, link.Options{
-		TLS:       toFanouts,
+		Security:  toFanouts,
 		EdgeID:    a.id,
 		Fanouts:   s.Fanouts,
 		Discovery: s.Discovery,

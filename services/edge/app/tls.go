@@ -17,11 +17,8 @@ func (a *App) clientTLS() (*tls.Config, error) {
 }
 
 // relayTLS is how the edge calls others that speak TLS; which of them do, their session ids say.
-func (a *App) relayTLS() (*tls.Config, error) {
-	if a.settings.RelayCA == "" {
-		return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.settings.RelayName}, nil
-	}
-	return service.ClientTLS{Setting: "relay", CA: a.settings.RelayCA, Name: a.settings.RelayName}.Config()
+func (a *App) relayTLS() (next func() *tls.Config, err error) {
+	return service.ClientTLS{Setting: "relay", CA: a.settings.RelayCA, Name: a.settings.RelayName, System: true}.Next()
 }
 
 // origin is where other edges reach this one.

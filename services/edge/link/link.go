@@ -11,13 +11,13 @@ package link
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -30,8 +30,9 @@ type Options struct {
 	Fanouts   []string      // host:port each, or dns:///name:port for all addresses of a name
 	Discovery time.Duration // between two look-ups of a name; 0 means 5s
 	Timeout   time.Duration // of one command; 0 means 5s
-	TLS       *tls.Config   // of the fanouts; nil means none
 	Log       *slog.Logger  // fanouts coming and going; nil means none
+
+	Security credentials.TransportCredentials // of the fanouts; nil means none
 
 	Metrics prometheus.Registerer // nil means none
 	Tracer  *tracing.Tracer       // nil means none

@@ -10,7 +10,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"google.golang.org/grpc"
 	grpcbackoff "google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -49,9 +48,9 @@ func (l *Links) newPeer(address string) *peer { return &peer{links: l, address: 
 // run keeps a Deliver stream to the fanout until ctx ends.
 func (p *peer) run(ctx context.Context) {
 	log := p.links.options.Log.With("fanout", p.address)
-	security := insecure.NewCredentials()
-	if p.links.options.TLS != nil {
-		security = credentials.NewTLS(p.links.options.TLS)
+	security := p.links.options.Security
+	if security == nil {
+		security = insecure.NewCredentials()
 	}
 	conn, err := grpc.NewClient("passthrough:///"+p.address, append(p.links.options.Tracer.DialOptions(),
 		grpc.WithTransportCredentials(security),

@@ -28,8 +28,9 @@ type Options struct {
 	Self    string       // host:port at which other edges reach this one, with https:// before it where it speaks TLS
 	Secrets [][]byte     // of the cluster, at least seal.MinSecret bytes each; the first one seals
 	Next    http.Handler // the local engine
-	TLS     *tls.Config  // towards edges that speak TLS; nil means with the system's authorities
 	Log     *slog.Logger
+
+	TLS func() *tls.Config // of the next connection to an edge that speaks TLS; nil means with the system's authorities
 }
 
 // Relay is an [http.Handler] in front of an engine. All methods may be called at the same time.
@@ -62,11 +63,18 @@ func New(options Options) (*Relay, error) {
 	}
 	r := &Relay{options: options, sids: sids, passes: passes}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	dialer := &net.Dialer{Timeout: 2 * time.Second}
 	r.transport = &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		DialContext: dialer.DialContext,
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) { // HTTP/1.1, which upgrades need
+			secure := &tls.Dialer{NetDialer: dialer}
+			if r.options.TLS != nil {
+				secure.Config = r.options.TLS()
+			}
+			return secure.DialContext(ctx, network, address)
+		},
 		MaxIdleConnsPerHost: 256,
 		IdleConnTimeout:     time.Minute, // less than the other edge's
-		TLSClientConfig:     options.TLS, // and so HTTP/1.1, which upgrades need
 		DisableCompression:  true,        // what the client accepts is the client's and the owner's matter
 	}
 	r.proxy = &httputil.ReverseProxy{

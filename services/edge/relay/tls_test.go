@@ -17,7 +17,7 @@ func TestRelayOverTLS(t *testing.T) {
 	trusted.AddCert(secure.Certificate())
 	for name, config := range map[string]*tls.Config{"relayed": {RootCAs: trusted}, "GET ": {RootCAs: x509.NewCertPool()}} {
 		e := newEdge(t, secretA)
-		e.transport.TLSClientConfig = config
+		e.options.TLS = config.Clone
 		sid := e.sids.Seal("https://"+secure.Listener.Addr().String(), "")
 		if code, body := e.ask(t, http.MethodGet, sid, "", nil); code != http.StatusOK || body != name {
 			t.Errorf("%d %q, want %q", code, body, name)

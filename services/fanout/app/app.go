@@ -151,7 +151,7 @@ func (a *App) secure() (err error) {
 	if a.bots, err = newBotTokens(s.BotTokens); err != nil {
 		return err
 	}
-	a.nats.tls, err = service.ClientTLS{Setting: "nats", CA: s.NATSCA, Cert: s.NATSCert, Key: s.NATSKey}.Config()
+	a.nats.tls, err = service.ClientTLS{Setting: "nats", CA: s.NATSCA, Cert: s.NATSCert, Key: s.NATSKey}.Next()
 	return err
 }
 

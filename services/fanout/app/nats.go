@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -19,7 +20,7 @@ import (
 // natsWatch is the connection to NATS, and whether it is there.
 type natsWatch struct {
 	url, name string
-	tls       *tls.Config // nil: as the URLs say
+	tls       func() *tls.Config // of the next connection; nil: as the URLs say
 	condition *health.Condition
 	log       *slog.Logger
 	closed    chan struct{} // closed after the connection
@@ -80,7 +81,8 @@ func (w *natsWatch) security() nats.Option {
 		if w.tls == nil {
 			return nil
 		}
-		return nats.Secure(w.tls.Clone())(o)
+		o.RootCAsCB = func() (*x509.CertPool, error) { return w.tls().RootCAs, nil }
+		return nats.Secure(w.tls())(o)
 	}
 }
 

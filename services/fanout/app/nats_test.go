@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"google.golang.org/grpc/codes"
 
 	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/service/tlstest"
@@ -86,6 +87,37 @@ func TestNATSOverTLS(t *testing.T) {
 		change(&s)
 		if _, err := app.New(s, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), setting) {
 			t.Errorf("%v, want %s", err, setting)
+		}
+	}
+}
+
+// TestNATSGetsAnotherAuthority restarts NATS with a certificate of an authority that the fanout's file has meanwhile.
+func TestNATSGetsAnotherAuthority(t *testing.T) {
+	before, after := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	cert, key, ca := before.File("shown.pem"), before.File("shown.key"), before.File("believed.pem")
+	show := func(a *tlstest.Authority) {
+		a.Issue("nats")
+		tlstest.Join(t, cert, a.File("nats.pem"))
+		tlstest.Join(t, key, a.File("nats.key"))
+	}
+	show(before)
+	tlstest.Join(t, ca, before.File("ca.pem"))
+	config, err := service.ServerTLS{TLSCert: cert, TLSKey: key}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nats := fanouttest.StartNATS(t, func(o *server.Options) {
+		o.TLS, o.TLSTimeout, o.TLSConfig = true, fanouttest.Patience.Seconds(), config
+	})
+	f := startReady(t, "", func(s *app.Settings) { s.NATS, s.NATSCA = nats.URL(), ca })
+	nats.Stop()
+	show(after)
+	tlstest.Join(t, ca, before.File("ca.pem"), after.File("ca.pem"))
+	nats.Start()
+	bot := dial(t, f.GRPCAddr(), nil)
+	for deadline := time.Now().Add(fanouttest.Patience); publish(bot, "") != codes.OK; {
+		if time.Now().After(deadline) {
+			t.Fatal("the fanout has not found NATS again")
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -27,11 +26,10 @@ func dial(t *testing.T, address string, c *service.ClientTLS) botv1.BotServiceCl
 	t.Helper()
 	security := insecure.NewCredentials()
 	if c != nil {
-		config, err := c.Config()
-		if err != nil {
+		var err error
+		if security, err = c.Credentials(); err != nil {
 			t.Fatal(err)
 		}
-		security = credentials.NewTLS(config)
 	}
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(security))
 	if err != nil {
