@@ -76,11 +76,12 @@ bench-attacks: $(node_packages) build ## measure what others notice while one ad
 	bin/bench siege $(SIEGE)
 
 .PHONY: bench-auth
-bench-auth: ## measure what authorization costs: calls, time, memory, namespaces
+bench-auth: ## measure what authorization and joining cost: calls, time, memory, namespaces, handshakes
 	go test -run '^$$' -bench 'BadTokens|Memory' -benchtime 1x ./services/edge/auth
 	go test -run '^$$' -bench 'Join$$' -benchtime 20x ./services/edge/auth
 	go test -run '^$$' -bench Reconnect -benchtime 1x ./services/edge/app
 	go test -run '^$$' -bench Namespace -benchtime 20000x -count 3 ./services/edge/gateway
+	go test -run '^$$' -bench Enter -benchtime 1000x ./services/edge/guild
 
 .PHONY: bench-fanout
 bench-fanout: ## measure events, known guilds, a takeover and a storm of clients that come back; about 6 minutes

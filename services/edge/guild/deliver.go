@@ -18,7 +18,7 @@ func (c *Cache) Snapshot(snapshot *edgev1.Snapshot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first, sequence := !g.known, snapshot.GetSequence()
-	g.known, g.state, g.trail = true, snapshot.GetState(), append(slices.Clone(snapshot.GetTrail()), sequence)
+	g.known, g.state, g.shown, g.trail = true, snapshot.GetState(), nil, append(slices.Clone(snapshot.GetTrail()), sequence)
 	if g.state == nil {
 		g.state = &playerv1.GuildState{}
 	}
@@ -45,6 +45,7 @@ func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
 	if !g.known || sequence != 0 && sequence <= g.sequence {
 		return // of an earlier subscription; the snapshot has it, or will
 	}
+	g.shown = nil
 	if err := player.Fold(g.state, event); err != nil {
 		c.options.Log.Warn("event of a kind that this edge does not know", "guild", g.id, "sequence", sequence, "error", err)
 	} else if g.holds.Load() > 0 { // who comes later enters with the state

@@ -2,6 +2,7 @@ package guild
 
 import (
 	"slices"
+	"weak"
 
 	"github.com/pona-realtime/pona/pkg/player"
 	"github.com/pona-realtime/pona/pkg/socketio"
@@ -50,13 +51,27 @@ func packetOf(emit player.Emit) (*socketio.Packet, error) {
 	return socketio.NewVariants(emit.Name, func(variant uint8) []any { return emit.ArgsIn(player.Encoding(variant)) })
 }
 
-// handshake is the packet that shows a user the guild's state. Called with mu held.
+// mostShown bounds the different handshakes of one state.
+const mostShown = 64
+
+// handshake is the packet that shows a user the guild's state. Those who see the same get the same packet, so that
+// it is encoded and compressed once for all who come at the same time; nothing keeps it beyond that. Called with
+// mu held.
 func (g *guild) handshake(userID uint64) *socketio.Packet {
+	channel := string(g.state.GetVoiceChannels()[userID])
+	if packet := g.shown[channel].Value(); packet != nil {
+		return packet
+	}
 	packet, err := packetOf(player.Emit{
 		Name: "handshake", Args: []player.Arg{{JSON: player.Handshake(g.state, userID), Encoded: true}},
 	})
 	if err != nil {
 		panic(err) // the name is not reserved
 	}
-	return packet.WithOffset(position{sequence: g.sequence}.String())
+	packet = packet.WithOffset(position{sequence: g.sequence}.String())
+	if g.shown == nil || len(g.shown) == mostShown {
+		g.shown = make(map[string]weak.Pointer[socketio.Packet])
+	}
+	g.shown[channel] = weak.Make(packet)
+	return packet
 }

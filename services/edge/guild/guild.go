@@ -5,7 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
+	"github.com/pona-realtime/pona/pkg/socketio"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
 
@@ -23,9 +25,10 @@ type guild struct {
 	mu       sync.Mutex // orders events, entries and restarts
 	known    bool       // a snapshot has come
 	state    *playerv1.GuildState
-	sequence uint64   // of the last event in state
-	trail    []uint64 // sequences of the last events up to the snapshot's, in order
-	recall   *recall  // under way; nil for none
+	sequence uint64                                   // of the last event in state
+	trail    []uint64                                 // sequences of the last events up to the snapshot's, in order
+	recall   *recall                                  // under way; nil for none
+	shown    map[string]weak.Pointer[socketio.Packet] // the handshakes of state, by the user's voice channel; nil for none
 	waiting  []waiter
 }
 
