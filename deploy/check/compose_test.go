@@ -7,8 +7,6 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
 // compose loads the compose file, and what files of deploy/compose change of it.
@@ -88,56 +86,6 @@ func TestDevelopersEdgesAreOnLoopback(t *testing.T) {
 		listen := s.Environment["PONA_EDGE_LISTEN"]
 		if listen == nil || !strings.HasPrefix(*listen, "127.0.0.1:") || s.NetworkMode != "service:player" {
 			t.Errorf("%s: listens where others than the balancer reach it", name)
-		}
-	}
-}
-
-func TestDockerfile(t *testing.T) {
-	file, err := os.Open("../Dockerfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	parsed, err := parser.Parse(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range parsed.Warnings {
-		t.Errorf("line %d: %s", w.Location.Start.Line, w.Short)
-	}
-	stages, _, err := instructions.Parse(parsed.AST, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	targets := map[string]instructions.Stage{}
-	for _, s := range stages {
-		targets[s.Name] = s
-	}
-	if base := targets["service"].BaseName; base != "scratch" {
-		t.Errorf("services stand on %s", base)
-	}
-	for name, s := range compose(t).Services {
-		if s.Build == nil {
-			continue
-		}
-		if _, is := targets[s.Build.Target]; !is {
-			t.Errorf("%s: the Dockerfile has no target %s", name, s.Build.Target)
-		}
-	}
-	for _, name := range []string{"edge", "fanout"} {
-		if targets[name].BaseName != "service" {
-			t.Errorf("%s stands on %s", name, targets[name].BaseName)
-		}
-	}
-	for _, name := range []string{"service", "player", "bot"} {
-		user := ""
-		for _, c := range targets[name].Commands {
-			if u, is := c.(*instructions.UserCommand); is {
-				user = u.User
-			}
-		}
-		if user == "" || strings.HasPrefix(user, "0") || user == "root" {
-			t.Errorf("%s runs as %q", name, user)
 		}
 	}
 }
