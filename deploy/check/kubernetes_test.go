@@ -259,17 +259,3 @@ func TestEdgesOfTheOverlayEndTLS(t *testing.T) {
 		}
 	}
 }
-
-// TestGraceCoversTheStop compares how long Kubernetes waits with what stopping may take.
-func TestGraceCoversTheStop(t *testing.T) {
-	for name, pod := range pods(render(t, "production")) {
-		hook := pod.Spec.Containers[0].Lifecycle
-		if hook == nil || hook.PreStop == nil || hook.PreStop.Sleep == nil {
-			t.Errorf("%s: has no preStop", name)
-			continue
-		}
-		if grace := *pod.Spec.TerminationGracePeriodSeconds; grace < hook.PreStop.Sleep.Seconds+60 {
-			t.Errorf("%s: %d s of grace are not enough", name, grace)
-		}
-	}
-}
