@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ type Redis struct {
 // RedisSettings say where a service finds Redis; they are embedded in its own.
 type RedisSettings struct {
 	Redis     string `name:"redis-url" secret:"" unit:"redis://user:password@host:port/db" group:"Redis" help:"Redis of the cluster; with TLS where it begins with rediss://. Empty: none."`
-	RedisMode string `default:"single" enum:"single,sentinel,cluster" group:"Redis" help:"What redis-url names: one server; Sentinels, with ?master_name=NAME and more of them as &addr=host:port; or nodes of a Redis Cluster, more of them as ?addr=host:port."`
+	RedisMode string `default:"single" enum:"single,sentinel,cluster" group:"Redis" help:"What redis-url names: one server; Sentinels (and their user and password), with ?master_name=NAME, Redis' own &username=USER&password=PASSWORD, and more Sentinels as &addr=host:port; or nodes of a Redis Cluster, more of them as ?addr=host:port."`
 	RedisCA   string `name:"redis-ca" unit:"path" group:"Redis" help:"Authorities (PEM) that Redis' certificate must be from. Empty: the system's."`
 	RedisCert string `name:"redis-cert" unit:"path" group:"Redis" help:"Certificate to show to Redis (PEM)."`
 	RedisKey  string `name:"redis-key" unit:"path" group:"Redis" help:"Its key (PEM)."`
@@ -69,6 +70,9 @@ func NewRedis(s RedisSettings, condition *health.Condition, metrics prometheus.R
 // that, which would count as an error at every connection, so it does neither.
 func (s RedisSettings) connector() (connect func(retries int) redis.UniversalClient, address string, err error) {
 	fail := func(err error) (func(int) redis.UniversalClient, string, error) {
+		if wrong := (*url.Error)(nil); errors.As(err, &wrong) { // shows it, password and all
+			err = errors.New("is no URL; what is special to one (such as @ / % in a password) must be escaped (%40 %2F %25)")
+		}
 		return nil, "", fmt.Errorf("redis-url: %w", err)
 	}
 	switch s.RedisMode {

@@ -19,9 +19,9 @@ import (
 )
 
 // join lets two services into the cluster, and returns what one says of the other.
-func join(t *testing.T, s RedisSettings) (others int, err error) {
+func join(t *testing.T, s RedisSettings, form string) (others int, err error) {
 	t.Helper()
-	rooms := RoomSettings{Adapter: "classic", AdapterKey: "pona:socket.io", AdapterTimeout: 5 * time.Second}
+	rooms := RoomSettings{Adapter: form, AdapterKey: "pona:socket.io", AdapterTimeout: 5 * time.Second}
 	var clusters [2]*adapter.Cluster
 	for i := range clusters {
 		r, err := NewRedis(s, health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler))
@@ -75,15 +75,79 @@ func TestRedisOverTLS(t *testing.T) {
 		"authorities without TLS": {RedisSettings{Redis: "redis://" + server.Addr(), RedisCA: ours.File("ca.pem")}, "redis-ca"},
 		"no mode":                 {RedisSettings{Redis: url, RedisMode: "ring"}, "redis-mode: "},
 		"no URL":                  {RedisSettings{Redis: "http://127.0.0.1"}, "redis-url: "},
+		"a secret in a wrong URL": {RedisSettings{Redis: "redis://:a-secr%et@127.0.0.1"}, "redis-url: "},
 		"no master's name":        {RedisSettings{Redis: url, RedisMode: "sentinel"}, "redis-url: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, err := join(t, test.settings)
+			n, err := join(t, test.settings, "classic")
+			switch {
+			case test.want == "" && (err != nil || n != 1):
+				t.Errorf("%d others, %v", n, err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "a-secr")):
+				t.Errorf("%v, want an error with %q, and without secrets", err, test.want)
+			}
+		})
+	}
+}
+
+// TestRedisesOverTLS has Sentinels and a Redis Cluster that let in only those who show a certificate and a user's password,
+// and keeps others' out.
+func TestRedisesOverTLS(t *testing.T) {
+	ours := tlstest.NewAuthority(t)
+	ours.Issue("redis")
+	ours.Issue("edge")
+	args := []string{"--tls-cert-file", ours.File("redis.pem"), "--tls-key-file", ours.File("redis.key"), "--tls-ca-cert-file", ours.File("ca.pem"),
+		"--tls-replication", "yes", "--tls-cluster", "yes", "--user", "default", "off", "--user", "pona", "on", ">a-secret", "~*", "&*", "+@all"}
+	config, err := ClientTLS{Setting: "redis", CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key")}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := redistest.Login{TLS: config, User: "pona", Password: "a-secret"}
+	failover := redistest.StartFailover(t, login, args...)
+	var nodes []string
+	for _, s := range redistest.StartCluster(t, login, args...) {
+		nodes = append(nodes, s.Addr())
+	}
+	operator := redis.NewClient(&redis.Options{Addr: failover.Master.Addr(), TLSConfig: config, Username: login.User, Password: login.Password})
+	defer operator.Close()
+
+	sentinels := failover.Sentinel.Addr() + "/5?master_name=" + failover.Name
+	cluster := nodes[0] + "?addr=" + nodes[1]
+	for name, test := range map[string]struct {
+		mode, url string
+		want      string // in the error; empty for none
+	}{
+		"Sentinel, RESP3":                  {"sentinel", "rediss://pona:a-secret@" + sentinels + "&username=pona&password=a-secret", ""},
+		"Sentinel, RESP2":                  {"sentinel", "rediss://pona:a-secret@" + sentinels + "&username=pona&password=a-secret&protocol=2", ""},
+		"Sentinel, its password is wrong":  {"sentinel", "rediss://pona:wrong@" + sentinels + "&username=pona&password=a-secret", "WRONGPASS"},
+		"Sentinel, Redis' is":              {"sentinel", "rediss://pona:a-secret@" + sentinels + "&username=pona&password=wrong", "WRONGPASS"},
+		"Sentinel, Redis' is missing":      {"sentinel", "rediss://pona:a-secret@" + sentinels, "NOAUTH"},
+		"Sentinel without TLS":             {"sentinel", "redis://pona:a-secret@" + sentinels, "unreachable"},
+		"Cluster, RESP3":                   {"cluster", "rediss://pona:a-secret@" + cluster, ""},
+		"Cluster, RESP2":                   {"cluster", "rediss://pona:a-secret@" + cluster + "&protocol=2", ""},
+		"Cluster, sharded":                 {"cluster", "rediss://pona:a-secret@" + cluster, ""},
+		"Cluster, the password is wrong":   {"cluster", "rediss://pona:wrong@" + cluster, "WRONGPASS"},
+		"Cluster, the password is missing": {"cluster", "rediss://" + cluster, "NOAUTH"},
+		"Cluster without TLS":              {"cluster", "redis://pona:a-secret@" + cluster, "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := RedisSettings{Redis: test.url, RedisMode: test.mode}
+			if strings.HasPrefix(test.url, "rediss:") {
+				s.RedisCA, s.RedisCert, s.RedisKey = ours.File("ca.pem"), ours.File("edge.pem"), ours.File("edge.key")
+			}
+			form := "classic"
+			if strings.HasSuffix(name, "sharded") {
+				form = "sharded"
+			}
+			n, err := join(t, s, form)
 			switch {
 			case test.want == "" && (err != nil || n != 1):
 				t.Errorf("%d others, %v", n, err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("%v, want an error with %q", err, test.want)
+			}
+			if list := operator.ClientList(t.Context()).Val(); test.mode == "sentinel" && test.want == "" && !strings.Contains(list, " db=5 ") {
+				t.Errorf("not in the database asked for: %s", list)
 			}
 		})
 	}
@@ -131,7 +195,7 @@ func TestRedisWithUsers(t *testing.T) {
 		"channels not permitted": {"nosy:a%20secret@", "", "NOPERM", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, err := join(t, RedisSettings{Redis: "redis://" + test.login + server.Addr() + "/5" + test.query})
+			n, err := join(t, RedisSettings{Redis: "redis://" + test.login + server.Addr() + "/5" + test.query}, "classic")
 			if test.want != "" {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("%v, want an error with %q", err, test.want)

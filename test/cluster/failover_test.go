@@ -22,7 +22,7 @@ import (
 // are let in, room operations fail clearly, and work again within five seconds of the failover.
 func TestPlayerEventsDoNotNeedRedis(t *testing.T) {
 	t.Parallel()
-	redises, discord := redistest.StartFailover(t), edgetest.StartDiscord(t)
+	redises, discord := redistest.StartFailover(t, redistest.Login{}), edgetest.StartDiscord(t)
 	url := fmt.Sprintf("redis://%s?master_name=%s", redises.Sentinel.Addr(), redises.Name)
 	address, _ := startFanout(t, fanouttest.StartNATS(t).URL(), "127.0.0.1:0", func(f *fanout.Settings) { f.Redis, f.RedisMode = url, "sentinel" })
 	var addresses []string

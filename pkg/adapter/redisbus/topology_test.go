@@ -2,10 +2,7 @@ package redisbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +32,7 @@ func over(t *testing.T, client redis.UniversalClient, opts Options) *Bus {
 
 // TestSentinelFailover kills the master behind a Sentinel: requests work again on the one that follows it.
 func TestSentinelFailover(t *testing.T) {
-	redises := redistest.StartFailover(t)
+	redises := redistest.StartFailover(t, redistest.Login{})
 	var clusters [2]*adapter.Cluster
 	for i := range clusters {
 		client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: []string{redises.Sentinel.Addr()}, MaxRetries: -1, DialerRetries: 1})
@@ -64,32 +61,14 @@ func TestSentinelFailover(t *testing.T) {
 // TestRedisCluster holds the promises on three masters, and goes on while a slot moves between them.
 func TestRedisCluster(t *testing.T) {
 	var addresses []string
-	for range 3 {
-		s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "3000") // ms; a greeting that goes wrong is repeated only then
+	for _, s := range redistest.StartCluster(t, redistest.Login{}) {
 		addresses = append(addresses, s.Addr())
-	}
-	create := append([]string{"--cluster", "create"}, append(addresses, "--cluster-yes")...)
-	if out, err := exec.Command("redis-cli", create...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v", out, err)
 	}
 	connect := func() *redis.ClusterClient {
 		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses, MaxRetries: -1, DialerRetries: 1})
 	}
 	first := connect()
 	defer first.Close()
-	waitFor(t, func() bool { // for each node to know all, and to have its links to them
-		for _, address := range addresses {
-			node := redis.NewClient(&redis.Options{Addr: address})
-			shards, err := node.ClusterShards(t.Context()).Result()
-			info, err2 := node.ClusterInfo(t.Context()).Result()
-			links, err3 := node.ClusterLinks(t.Context()).Result()
-			_ = node.Close()
-			if errors.Join(err, err2, err3) != nil || len(shards) != len(addresses) || len(links) != 2*(len(addresses)-1) || !strings.Contains(info, "cluster_state:ok") {
-				return false
-			}
-		}
-		return true
-	})
 	for _, mode := range []Mode{Classic, ShardedStatic} { // with channels for rooms, each has an order of its own
 		t.Run(string(mode), func(t *testing.T) {
 			adaptertest.Run(t, adaptertest.Cluster{

@@ -35,10 +35,10 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// StartSentinel runs a Sentinel with a configuration file, which it writes to.
-func StartSentinel(t testing.TB, config string) *Server {
+// startSentinel runs a Sentinel with a configuration file, which it writes to.
+func startSentinel(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Port: freePort(t), config: config}
+	s := &Server{t: t, Port: freePort(t), args: args, config: config}
 	s.Restart()
 	t.Cleanup(s.Kill)
 	return s
@@ -54,9 +54,11 @@ func (s *Server) Restart() {
 	if slices.Contains(s.args, "--tls-cert-file") {
 		port = []string{"--port", "0", "--tls-port", strconv.Itoa(s.Port)}
 	}
-	args := append(append(port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir()), s.args...)
+	args := append(append(port, "--bind", "127.0.0.1"), s.args...)
 	if s.config != "" {
-		args = []string{s.config, "--sentinel", "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1"}
+		args = append([]string{s.config, "--sentinel"}, args...)
+	} else {
+		args = append(args, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
 	}
 	s.cmd = exec.Command("redis-server", args...)
 	output, err := s.cmd.StdoutPipe()
@@ -110,13 +112,20 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 }
 
-// freePort is a TCP port that was free a moment ago.
+// freePort is a TCP port that was free a moment ago, with room for the bus of a Redis Cluster, which is 10000 above.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if port <= 65535-10000 {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
