@@ -51,6 +51,7 @@ func join(t *testing.T, s RedisSettings, form string) (others int, err error) {
 
 // TestRedisOverTLS has a Redis that lets in only those whom its authority knows.
 func TestRedisOverTLS(t *testing.T) {
+	t.Parallel()
 	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	ours.Issue("redis")
 	ours.Issue("edge")
@@ -93,6 +94,7 @@ func TestRedisOverTLS(t *testing.T) {
 // TestRedisesOverTLS has Sentinels and a Redis Cluster that let in only those who show a certificate and a user's password,
 // and keeps others' out.
 func TestRedisesOverTLS(t *testing.T) {
+	t.Parallel()
 	ours := tlstest.NewAuthority(t)
 	ours.Issue("redis")
 	ours.Issue("edge")
@@ -171,6 +173,7 @@ func TestRedisesOverTLS(t *testing.T) {
 
 // TestRedisWithUsers has a Redis of many tenants: a user and a database of ours, and only our keys and channels.
 func TestRedisWithUsers(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--requirepass", "the operator's")
 	operator := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "the operator's"})
 	defer operator.Close()
@@ -247,6 +250,7 @@ func TestARefusedLoginIsSaid(t *testing.T) {
 
 // TestRoomMetrics breaks what the adapter counts, and finds it in the metrics.
 func TestRoomMetrics(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	metrics := prometheus.NewRegistry()
 	value := func(name, outcome string) float64 {

@@ -24,6 +24,7 @@ func connect(t *testing.T, address string, opts Options) *Bus {
 }
 
 func TestPromises(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	for name, opts := range map[string]Options{
 		"classic": {}, "specific": {SpecificResponses: true}, "sharded": {Mode: Sharded}, "sharded-static": {Mode: ShardedStatic},
@@ -61,6 +62,7 @@ func waitFor(t *testing.T, done func() bool) {
 // TestRedisRestarts kills Redis: requests fail at once, nothing blocks, and when it is back everything
 // is subscribed to again.
 func TestRedisRestarts(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []Mode{Classic, Sharded} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()

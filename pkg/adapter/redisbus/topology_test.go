@@ -32,6 +32,7 @@ func over(t *testing.T, client redis.UniversalClient, opts Options) *Bus {
 
 // TestSentinelFailover kills the master behind a Sentinel: requests work again on the one that follows it.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	redises := redistest.StartFailover(t, redistest.Login{})
 	var clusters [2]*adapter.Cluster
 	for i := range clusters {
@@ -60,6 +61,7 @@ func TestSentinelFailover(t *testing.T) {
 
 // TestRedisCluster holds the promises on three masters, and goes on while a slot moves between them.
 func TestRedisCluster(t *testing.T) {
+	t.Parallel()
 	var addresses []string
 	for _, s := range redistest.StartCluster(t, redistest.Login{}) {
 		addresses = append(addresses, s.Addr())
