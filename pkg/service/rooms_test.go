@@ -89,6 +89,22 @@ func TestRedisOverTLS(t *testing.T) {
 			}
 		})
 	}
+
+	ca := t.TempDir() + "/ca.pem"
+	tlstest.Join(t, ca, others.File("ca.pem"))
+	r, err := NewRedis(RedisSettings{Redis: url, RedisCA: ca, RedisCert: ours.File("edge.pem"), RedisKey: ours.File("edge.key")},
+		health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Client.Close() //nolint:errcheck // of a test
+	if err := r.Client.Ping(t.Context()).Err(); err == nil {
+		t.Error("believes another authority")
+	}
+	tlstest.Join(t, ca, others.File("ca.pem"), ours.File("ca.pem"))
+	if err := r.Client.Ping(t.Context()).Err(); err != nil {
+		t.Errorf("has not read the file again: %v", err)
+	}
 }
 
 // TestRedisesOverTLS has Sentinels and a Redis Cluster that let in only those who show a certificate and a user's password,
@@ -100,10 +116,11 @@ func TestRedisesOverTLS(t *testing.T) {
 	ours.Issue("edge")
 	args := []string{"--tls-cert-file", ours.File("redis.pem"), "--tls-key-file", ours.File("redis.key"), "--tls-ca-cert-file", ours.File("ca.pem"),
 		"--tls-replication", "yes", "--tls-cluster", "yes", "--user", "default", "off", "--user", "pona", "on", ">a-secret", "~*", "&*", "+@all"}
-	config, err := ClientTLS{Setting: "redis", CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key")}.Config()
+	next, err := ClientTLS{Setting: "redis", CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key")}.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
+	config := next()
 	login := redistest.Login{TLS: config, User: "pona", Password: "a-secret"}
 	failover := redistest.StartFailover(t, login, args...)
 	var nodes []string
@@ -152,22 +169,6 @@ func TestRedisesOverTLS(t *testing.T) {
 				t.Errorf("not in the database asked for: %s", list)
 			}
 		})
-	}
-
-	ca := t.TempDir() + "/ca.pem"
-	tlstest.Join(t, ca, others.File("ca.pem"))
-	r, err := NewRedis(RedisSettings{Redis: url, RedisCA: ca, RedisCert: ours.File("edge.pem"), RedisKey: ours.File("edge.key")},
-		health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Client.Close() //nolint:errcheck // of a test
-	if err := r.Client.Ping(t.Context()).Err(); err == nil {
-		t.Error("believes another authority")
-	}
-	tlstest.Join(t, ca, others.File("ca.pem"), ours.File("ca.pem"))
-	if err := r.Client.Ping(t.Context()).Err(); err != nil {
-		t.Errorf("has not read the file again: %v", err)
 	}
 }
 
