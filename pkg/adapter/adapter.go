@@ -1,6 +1,6 @@
 // Package adapter joins the namespaces of several Socket.IO servers into one cluster. It says what nodes
 // tell each other, and keeps the promises that Socket.IO makes of a cluster; how messages travel is a
-// [Bus]'s affair: package memory within a process, package redis between processes, Node's among them.
+// [Bus]'s affair: package memory within a process, package redisbus between processes, Node's among them.
 //
 //	this node                                                other nodes
 //	Cluster ── Message ──▶ Line ┄┄┄┄┄┄┄ Bus ┄┄┄┄┄┄┄▶ Line ──▶ Cluster ──▶ Local
