@@ -3,6 +3,7 @@ package socketio
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -15,6 +16,20 @@ type Raw []byte
 
 // Args are the arguments of an event or acknowledgement.
 type Args []Arg
+
+// Decode stores the arguments in as many values, as json.Unmarshal does. The error names the first argument that
+// is not there or does not fit; further ones are ignored.
+func (a Args) Decode(into ...any) error {
+	for i, v := range into {
+		if i == len(a) {
+			return fmt.Errorf("socketio: %d arguments, must be %d", len(a), len(into))
+		}
+		if err := a[i].Decode(v); err != nil {
+			return fmt.Errorf("socketio: argument %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
 
 // Arg is one argument, as the client wrote it.
 type Arg struct {

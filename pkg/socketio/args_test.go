@@ -249,3 +249,22 @@ func TestListArguments(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestDecodeArguments(t *testing.T) {
+	_, came := through(t, "lobby", 7, []byte("bytes"))
+	var room string
+	var n int
+	var b []byte
+	if err := came.Decode(&room, &n, &b); err != nil || room != "lobby" || n != 7 || string(b) != "bytes" {
+		t.Errorf("%q, %d, %q, %v", room, n, b, err)
+	}
+	if err := came.Decode(&room); err != nil {
+		t.Errorf("with arguments left over: %v", err)
+	}
+	if err := came.Decode(&n); err == nil || !strings.HasPrefix(err.Error(), "socketio: argument 1: json: ") {
+		t.Errorf("a text as number: %v", err)
+	}
+	if err := came[:1].Decode(&room, &n); err == nil || err.Error() != "socketio: 1 arguments, must be 2" {
+		t.Errorf("one of two: %v", err)
+	}
+}
