@@ -54,7 +54,7 @@ func TestCommands(t *testing.T) {
 						want = all[i+1]
 					}
 					perform(t, folder, stack.adapt(script), want.lines())
-				case b.is("go") && len(b.info) == 2:
+				case len(b.info) == 2 && strings.HasPrefix(b.info[1], "test/"):
 					is, err := os.ReadFile(filepath.Join(root, b.info[1]))
 					if err != nil || string(is) != b.text {
 						t.Errorf("line %d: is not %s: %v", b.line, b.info[1], err)

@@ -20,6 +20,7 @@ var elsewhere = []struct {
 }{
 	{"make ", "each target is run by continuous integration or, where it takes long, by hand", makes},
 	{"npm install ", "takes packages from the network; test/docs/package.json has them", packages},
+	{"go get ", "takes a released version from the network; TestLibraryElsewhere takes this one", gets},
 	{"docker compose ", "starts containers; deploy/check loads the files and the Dockerfile", composes},
 	{"kubectl ", "needs a cluster; deploy/check and make k8s-verify take the overlays", kubectls},
 }
@@ -52,7 +53,7 @@ func TestEveryCommandIsHeldToSomething(t *testing.T) {
 func TestWrongCommandsAreFound(t *testing.T) {
 	for _, line := range []string{
 		"curl http://127.0.0.1:9090/healthz", "make no-such-target", "npm install socket.io-client@3", "npm install left-pad",
-		"docker compose upp", "docker compose up --no-such-flag", "docker compose -f nothing.yml up --build", "kubectl apply -k deploy/k8s/overlays/nowhere",
+		"docker compose upp", "docker compose up --no-such-flag", "go get github.com/pona-realtime/pona/pkg/nothing", "docker compose -f nothing.yml up --build", "kubectl apply -k deploy/k8s/overlays/nowhere",
 		"kubectl -n pona create secret generic unknown --from-env-file=unknown.env", "kubectl delete namespace pona",
 	} {
 		if held(line) == nil {
@@ -87,6 +88,41 @@ func held(line string) error {
 	}
 	return errors.New("nobody runs it: mark the block sh run")
 }
+
+// gets knows packages that are here.
+func gets(words []string) error {
+	command := exec.Command("go", append([]string{"list"}, words[2:]...)...)
+	command.Dir = "../.."
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	return nil
+}
+
+// TestLibraryElsewhere builds the library in a module outside the workspace, where the project's own replacements do
+// not count.
+func TestLibraryElsewhere(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	program := "package main\n\nimport (\n\t_ \"" + library + "/adapter/redisbus\"\n\t_ \"" + library + "/socketio\"\n)\n\nfunc main() {}\n"
+	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(program), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range [][]string{
+		{"mod", "init", "example.com/elsewhere"}, {"mod", "edit", "-replace=" + library + "=" + filepath.Join(root, "pkg")}, {"mod", "tidy"}, {"vet", "."},
+	} {
+		command := exec.CommandContext(t.Context(), "go", words...)
+		command.Dir, command.Env = folder, append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+		if said, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v: %s", strings.Join(words, " "), err, said)
+		}
+	}
+}
+
+const library = "github.com/pona-realtime/pona/pkg"
 
 // makes has make say what it would do: it refuses a target that is not there.
 func makes(words []string) error {

@@ -13,7 +13,7 @@ import (
 )
 
 // stack is a devstack on ports of its own.
-type stack struct{ listen, grpc, admin string }
+type stack struct{ listen, grpc, admin, chat string }
 
 func startStack(t *testing.T) stack {
 	t.Helper()
@@ -34,13 +34,13 @@ func startStack(t *testing.T) stack {
 	case <-time.After(patience):
 		t.Fatal("the stack does not come up")
 	}
-	return stack{s.Listen, s.GRPC, <-admin}
+	return stack{s.Listen, s.GRPC, <-admin, free[2]}
 }
 
-// adapt puts the stack's addresses in the place of those that make up, or an edge by itself, uses, and
-// has profiles taken for a second.
+// adapt puts the stack's addresses in the place of those that make up, or an edge by itself, uses, a free one in
+// that of the chat server, and has profiles taken for a second.
 func (s stack) adapt(text string) string {
-	return strings.NewReplacer("127.0.0.1:8080", s.listen, "127.0.0.1:7070", s.grpc, "127.0.0.1:9090", s.admin,
+	return strings.NewReplacer("127.0.0.1:8080", s.listen, "127.0.0.1:7070", s.grpc, "127.0.0.1:9090", s.admin, "127.0.0.1:3000", s.chat,
 		"seconds=30", "seconds=1").Replace(text)
 }
 
@@ -63,7 +63,7 @@ func (p adminPorts) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-func freePorts(t *testing.T) (free [2]string) {
+func freePorts(t *testing.T) (free [3]string) {
 	t.Helper()
 	for i := range free {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
