@@ -11,7 +11,7 @@ import (
 const (
 	dialTimeout = 3 * time.Second
 	// lifetime of a connection from which nothing is heard, not even the answer to a ping
-	lifetime = 2*pulse + 2*time.Second
+	lifetime = 2*pulse + time.Second
 )
 
 // conn is a connection for subscriptions to one node of Redis.

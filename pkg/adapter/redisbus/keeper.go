@@ -14,8 +14,9 @@ const (
 	// window bounds the subscriptions under way on one connection. Redis answers each, and cuts a
 	// subscriber for which it keeps more than 32 MB: a hundred thousand at once would come near it.
 	window = 4096
-	// pulse is the time between two pings on a connection.
-	pulse = 5 * time.Second
+	// pulse is the time between two pings on a connection: a Redis that hangs is given up, with what it was
+	// subscribed to, in the time that a failover from it takes, or little more.
+	pulse = 1500 * time.Millisecond
 )
 
 // keep brings to Redis what is wanted, until ctx ends. It alone opens connections and writes to them.
