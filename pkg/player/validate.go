@@ -96,21 +96,30 @@ func validateID(id string) error {
 }
 
 func checkGeneric(ev *playerv1.GenericEvent) error {
-	switch name := ev.GetName(); {
+	if err := CheckEmit("name", ev.GetName(), ev.GetRoom(), ev.GetArgs()); err != nil {
+		return fmt.Errorf("generic.%w", err)
+	}
+	return nil
+}
+
+// CheckEmit tells whether an event of that name may be sent to a room, empty for everybody, with a JSON array of arguments,
+// empty for none. The error starts with the bad field: room, args, or what the caller calls the name.
+func CheckEmit(nameField, name, room string, args []byte) error {
+	switch {
 	case len(name) == 0 || len(name) > MaxName:
-		return fmt.Errorf("generic.name: %d bytes, must be 1 to %d", len(name), MaxName)
+		return fmt.Errorf("%s: %d bytes, must be 1 to %d", nameField, len(name), MaxName)
 	case !utf8.ValidString(name):
-		return errors.New("generic.name: not valid UTF-8")
+		return fmt.Errorf("%s: not valid UTF-8", nameField)
 	case slices.Contains(reserved, name):
-		return fmt.Errorf("generic.name: %q is reserved by Socket.IO", name)
-	case len(ev.GetRoom()) > MaxRoom:
-		return fmt.Errorf("generic.room: %d bytes, must be at most %d", len(ev.GetRoom()), MaxRoom)
-	case !utf8.ValidString(ev.GetRoom()):
-		return errors.New("generic.room: not valid UTF-8")
-	case len(ev.GetArgs()) == 0:
+		return fmt.Errorf("%s: %q is reserved by Socket.IO", nameField, name)
+	case len(room) > MaxRoom:
+		return fmt.Errorf("room: %d bytes, must be at most %d", len(room), MaxRoom)
+	case !utf8.ValidString(room):
+		return errors.New("room: not valid UTF-8")
+	case len(args) == 0:
 		return nil
 	}
-	return checkJSON("generic.args", ev.GetArgs(), array)
+	return checkJSON("args", args, array)
 }
 
 // checkPlayer demands a player state or null, and of its known parts the kind that Fold takes.

@@ -3,8 +3,10 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,10 +42,11 @@ func TestABotAsksWhoListens(t *testing.T) {
 	t.Cleanup(node.Close)
 	local := adaptertest.NewLocal()
 	local.In(node.Join(fmt.Sprintf("/guild/%d", guild), local))
-	for id, user := range map[string]uint64{"a": 7, "b": 7, "c": 8} {
+	for id, user := range map[string]uint64{"a": 7, "b": 7, "c": 8, "d": math.MaxUint64} {
 		local.Add(id)
 		local.Join(adapter.Target{Rooms: []string{id}}, []string{player.UserRoom(user)})
 	}
+	local.Add("of whom nobody knows")
 	if err := bus.Synced(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +55,14 @@ func TestABotAsksWhoListens(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), fanouttest.Patience)
 	defer cancel()
 	count, err := rooms.Count(ctx, &roomsv1.CountRequest{GuildId: guild})
-	if err != nil || count.GetSockets() != 3 || count.GetUsers() != 2 || count.GetReach().GetAnswered() != 1 || count.GetReach().GetPartial() {
+	if err != nil || count.GetSockets() != 5 || count.GetUsers() != 3 || count.GetReach().GetAnswered() != 1 || count.GetReach().GetPartial() {
 		t.Errorf("%v, %v", count, err)
 	}
-	if _, err := rooms.Join(ctx, &roomsv1.JoinRequest{GuildId: guild, Of: []string{"a", "c"}, Rooms: []string{"r"}}); err != nil {
+	if _, err := rooms.Join(ctx, &roomsv1.JoinRequest{GuildId: guild, Of: []string{"d", "a", "c"}, Rooms: []string{"r"}}); err != nil {
 		t.Error(err)
 	}
 	list, err := rooms.List(ctx, &roomsv1.ListRequest{GuildId: guild, Room: "r"})
-	if err != nil || len(list.GetListeners()) != 2 || list.GetListeners()[0].GetUserId() != 7 || list.GetListeners()[1].GetSocketId() != "c" {
+	if err != nil || len(list.GetListeners()) != 3 || list.GetListeners()[0].GetUserId() != 7 || list.GetListeners()[1].GetSocketId() != "c" || list.GetListeners()[2].GetSocketId() != "d" {
 		t.Errorf("%v, %v", list, err)
 	}
 	if _, err := rooms.Leave(ctx, &roomsv1.LeaveRequest{GuildId: guild, Rooms: []string{"r"}}); err != nil {
@@ -77,18 +80,36 @@ func TestABotAsksWhoListens(t *testing.T) {
 	if got := local.Next(t); string(got.Event.JSON) != `["revoked",{"message":"not a member of this guild"}]` || len(got.Sockets) != 2 {
 		t.Errorf("sent %s to %v", got.Event.JSON, got.Sockets)
 	}
-	if count, err := rooms.Count(ctx, &roomsv1.CountRequest{GuildId: guild}); err != nil || count.GetSockets() != 1 {
+	if count, err := rooms.Count(ctx, &roomsv1.CountRequest{GuildId: guild}); err != nil || count.GetSockets() != 3 {
 		t.Errorf("after Disconnect: %v, %v", count, err)
 	}
-	for what, err := range map[string]error{
-		"guild": second(rooms.Count(ctx, &roomsv1.CountRequest{})),
-		"rooms": second(rooms.Join(ctx, &roomsv1.JoinRequest{GuildId: guild})),
-		"event": second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "disconnect"})),
-		"args":  second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "ev", Args: []byte(`{}`)})),
-		"user":  second(rooms.Disconnect(ctx, &roomsv1.DisconnectRequest{GuildId: guild})),
+	silent := client.Subscribe(ctx, fmt.Sprintf("pona:socket.io-request#/guild/%d#", guild)) // a server that hangs
+	defer silent.Close()
+	if _, err := silent.Receive(ctx); err != nil {
+		t.Fatal(err)
+	}
+	list, err = rooms.List(ctx, &roomsv1.ListRequest{GuildId: guild})
+	if reach := list.GetReach(); err != nil || len(list.GetListeners()) != 3 || reach.GetAnswered() != 1 || reach.GetExpected() != 2 || !reach.GetPartial() {
+		t.Errorf("with a server that hangs: %v, %v", list, err)
+	}
+
+	const user = uint64(7)
+	for name, err := range map[string]error{
+		"guild_id: ": second(rooms.Count(ctx, &roomsv1.CountRequest{})),
+		"room: ":     second(rooms.List(ctx, &roomsv1.ListRequest{GuildId: guild, Room: strings.Repeat("r", player.MaxRoom+1)})),
+		"rooms: 0":   second(rooms.Join(ctx, &roomsv1.JoinRequest{GuildId: guild})),
+		"rooms: 101": second(rooms.Leave(ctx, &roomsv1.LeaveRequest{GuildId: guild, Rooms: make([]string, 101)})),
+		"rooms[1]: ": second(rooms.Join(ctx, &roomsv1.JoinRequest{GuildId: guild, Rooms: []string{"r", ""}})),
+		"of[0]: ":    second(rooms.Leave(ctx, &roomsv1.LeaveRequest{GuildId: guild, Of: []string{""}, Rooms: []string{"r"}})),
+		"event: 0":   second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild})),
+		`event: "`:   second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "disconnect"})),
+		"args: not ": second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "ev", Args: []byte(`{}`)})),
+		"args: nest": second(rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "ev", Args: []byte(strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000))})),
+		"user_id: ":  second(rooms.Disconnect(ctx, &roomsv1.DisconnectRequest{GuildId: guild})),
+		"reason: ":   second(rooms.Disconnect(ctx, &roomsv1.DisconnectRequest{GuildId: guild, UserId: user, Reason: strings.Repeat("x", 129)})),
 	} {
-		if status.Code(err) != codes.InvalidArgument {
-			t.Errorf("%s: %v", what, err)
+		if status.Code(err) != codes.InvalidArgument || !strings.HasPrefix(status.Convert(err).Message(), name) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -23,10 +23,7 @@ import (
 	roomsv1 "github.com/pona-realtime/pona/proto/pona/rooms/v1"
 )
 
-const (
-	maxRooms = 100
-	maxName  = 128 // bytes of an event's name
-)
+const maxRooms = 100
 
 // Revoker tells the edges that a user may no longer listen (package revoke).
 type Revoker interface {
@@ -67,6 +64,7 @@ func (s *Server) Count(ctx context.Context, r *roomsv1.CountRequest) (*roomsv1.C
 	for _, l := range listeners {
 		users[l.GetUserId()] = struct{}{}
 	}
+	delete(users, 0) // nobody knows whose
 	return &roomsv1.CountResponse{Sockets: uint32(len(listeners)), Users: uint32(len(users)), Reach: reach}, nil
 }
 
@@ -85,6 +83,9 @@ func (s *Server) fetch(ctx context.Context, guildID uint64, room string) ([]*roo
 		return nil, nil, err
 	}
 	defer leave()
+	if len(room) > player.MaxRoom {
+		return nil, nil, status.Errorf(codes.InvalidArgument, "room: %d bytes, must be at most %d", len(room), player.MaxRoom)
+	}
 	var target adapter.Target
 	if room != "" {
 		target.Rooms = []string{room}
@@ -107,10 +108,7 @@ func (s *Server) fetch(ctx context.Context, guildID uint64, room string) ([]*roo
 		listeners[i] = &roomsv1.Listener{SocketId: socket.ID, Rooms: socket.Rooms, UserId: userOf(socket.Rooms)}
 	}
 	slices.SortFunc(listeners, func(a, b *roomsv1.Listener) int {
-		if a.UserId != b.UserId {
-			return int(min(max(int64(a.UserId)-int64(b.UserId), -1), 1))
-		}
-		return strings.Compare(a.SocketId, b.SocketId)
+		return cmp.Or(cmp.Compare(a.UserId, b.UserId), strings.Compare(a.SocketId, b.SocketId))
 	})
 	return listeners, reach, nil
 }
@@ -135,7 +133,7 @@ func (s *Server) Join(_ context.Context, r *roomsv1.JoinRequest) (*roomsv1.JoinR
 		return nil, err
 	}
 	defer leave()
-	if err := checkRooms(r.GetRooms()); err != nil {
+	if err := checkMove(r.GetOf(), r.GetRooms()); err != nil {
 		return nil, err
 	}
 	return &roomsv1.JoinResponse{}, unavailable(cluster.SocketsJoin(adapter.Target{Rooms: r.GetOf()}, r.GetRooms()))
@@ -148,7 +146,7 @@ func (s *Server) Leave(_ context.Context, r *roomsv1.LeaveRequest) (*roomsv1.Lea
 		return nil, err
 	}
 	defer leave()
-	if err := checkRooms(r.GetRooms()); err != nil {
+	if err := checkMove(r.GetOf(), r.GetRooms()); err != nil {
 		return nil, err
 	}
 	return &roomsv1.LeaveResponse{}, unavailable(cluster.SocketsLeave(adapter.Target{Rooms: r.GetOf()}, r.GetRooms()))
@@ -166,6 +164,9 @@ func (s *Server) Disconnect(ctx context.Context, r *roomsv1.DisconnectRequest) (
 		return nil, err
 	}
 	defer leave()
+	if r.GetUserId() == 0 {
+		return nil, status.Error(codes.InvalidArgument, "user_id: must not be 0")
+	}
 	reason := cmp.Or(r.GetReason(), notMember)
 	if _, err := s.revoker.Revoke(ctx, &botv1.RevokeRequest{GuildId: r.GetGuildId(), UserIds: []uint64{r.GetUserId()}, Reason: reason}); err != nil {
 		return nil, err
@@ -188,6 +189,9 @@ func (s *Server) Emit(_ context.Context, r *roomsv1.EmitRequest) (*roomsv1.EmitR
 		return nil, err
 	}
 	defer leave()
+	if err := player.CheckEmit("event", r.GetEvent(), r.GetRoom(), r.GetArgs()); err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
 	event, err := eventOf(r)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
@@ -199,19 +203,12 @@ func (s *Server) Emit(_ context.Context, r *roomsv1.EmitRequest) (*roomsv1.EmitR
 	return &roomsv1.EmitResponse{}, unavailable(cluster.Broadcast(target, adapter.Flags{}, event))
 }
 
-// eventOf is the list [event, arguments…]. The error names the field.
+// eventOf is the list [event, arguments…], the arguments as they were written.
 func eventOf(r *roomsv1.EmitRequest) (adapter.Value, error) {
-	if n := len(r.GetEvent()); n == 0 || n > maxName {
-		return adapter.Value{}, fmt.Errorf("event: %d bytes, must be 1 to %d", n, maxName)
-	}
-	switch r.GetEvent() {
-	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
-		return adapter.Value{}, fmt.Errorf("event: %q is reserved", r.GetEvent())
-	}
 	var args []json.RawMessage
 	if len(r.GetArgs()) > 0 {
 		if err := json.Unmarshal(r.GetArgs(), &args); err != nil {
-			return adapter.Value{}, fmt.Errorf("args: no JSON array: %w", err)
+			return adapter.Value{}, fmt.Errorf("args: %w", err)
 		}
 	}
 	name, err := json.Marshal(r.GetEvent())
@@ -225,12 +222,17 @@ func eventOf(r *roomsv1.EmitRequest) (adapter.Value, error) {
 	return adapter.Value{JSON: append(text, ']')}, nil
 }
 
-func checkRooms(rooms []string) error {
+// checkMove finds what is wrong with rooms to join or to leave. The error names the field.
+func checkMove(of, rooms []string) error {
 	if n := len(rooms); n == 0 || n > maxRooms {
 		return status.Errorf(codes.InvalidArgument, "rooms: %d, must be 1 to %d", n, maxRooms)
 	}
-	if slices.Contains(rooms, "") {
-		return status.Error(codes.InvalidArgument, "rooms: must not be empty")
+	for field, list := range map[string][]string{"of": of, "rooms": rooms} {
+		for i, room := range list {
+			if len(room) == 0 || len(room) > player.MaxRoom {
+				return status.Errorf(codes.InvalidArgument, "%s[%d]: %d bytes, must be 1 to %d", field, i, len(room), player.MaxRoom)
+			}
+		}
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ type CountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sockets: a user may have several.
 	Sockets uint32 `protobuf:"varint,1,opt,name=sockets,proto3" json:"sockets,omitempty"`
-	// Different users.
+	// Different users, without sockets whose server does not tell.
 	Users         uint32 `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
 	Reach         *Reach `protobuf:"bytes,3,opt,name=reach,proto3" json:"reach,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -211,7 +211,7 @@ type ListRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Discord snowflake.
 	GuildId uint64 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
-	// Only those in this room; empty means all.
+	// Only those in this room, 256 bytes at most; empty means all.
 	Room          string `protobuf:"bytes,2,opt,name=room,proto3" json:"room,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -380,9 +380,9 @@ type JoinRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Discord snowflake.
 	GuildId uint64 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
-	// Listeners in any of these rooms (a socket's id is one); none means all.
+	// Listeners in any of these rooms (a socket's id is one), each 1 to 256 bytes; none means all.
 	Of []string `protobuf:"bytes,2,rep,name=of,proto3" json:"of,omitempty"`
-	// 1 to 100.
+	// 1 to 100, each 1 to 256 bytes.
 	Rooms         []string `protobuf:"bytes,3,rep,name=rooms,proto3" json:"rooms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -674,7 +674,7 @@ type EmitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Discord snowflake.
 	GuildId uint64 `protobuf:"varint,1,opt,name=guild_id,json=guildId,proto3" json:"guild_id,omitempty"`
-	// Empty means all listeners.
+	// 256 bytes at most; empty means all listeners.
 	Room string `protobuf:"bytes,2,opt,name=room,proto3" json:"room,omitempty"`
 	// The event's name, 1 to 128 bytes; names that Socket.IO reserves are refused.
 	Event string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
