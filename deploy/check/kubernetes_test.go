@@ -1,5 +1,5 @@
 // Package check holds deploy/ to the libraries of those who will read it: Kubernetes' own types,
-// Compose's loader, Docker's parser, Prometheus' parser.
+// Compose's loader, Docker's parser, Prometheus' engine.
 package check
 
 import (

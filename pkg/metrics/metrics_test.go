@@ -106,8 +106,14 @@ func TestPages(t *testing.T) {
 		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w.Body.String()
 	}
-	if body := get("/metrics"); !strings.Contains(body, "\npona_build_info{") || !strings.Contains(body, "\ngo_goroutines ") {
-		t.Errorf("/metrics: %s", body)
+	body := get("/metrics")
+	for _, name := range []string{ // those of others that dashboards and alerts ask for
+		"pona_build_info{", "go_goroutines ", "go_memstats_heap_alloc_bytes ", "go_gc_gomemlimit_bytes ", "go_sched_gomaxprocs_threads ",
+		"process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds ",
+	} {
+		if !strings.Contains(body, "\n"+name) {
+			t.Errorf("/metrics has no %s: %s", name, body)
+		}
 	}
 	for path, want := range map[string]string{"/live/": "live.js", "/live/live.js": "../v1/metrics", "/live/live.css": "#grid"} {
 		if body := get(path); !strings.Contains(body, want) {
