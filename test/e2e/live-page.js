@@ -22,7 +22,7 @@ const tile = (page, title) => page.locator(".tile", { has: page.getByText(title,
 /** Waits until a tile's number is as wanted, and returns how its curve is drawn. */
 async function shows(page, title, wanted) {
   await tile(page, title).locator("b", { hasText: wanted }).waitFor();
-  return tile(page, title).locator("path").getAttribute("d");
+  return tile(page, title).locator(".line").getAttribute("d");
 }
 
 let failure = "";
