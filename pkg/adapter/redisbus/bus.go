@@ -74,6 +74,7 @@ type Bus struct {
 	publisher     *publisher
 	subscriptions *subscriptions
 	workers       []*worker
+	waiting       atomic.Int64 // bytes in the queues of all workers
 	counters      counters
 
 	cancel  context.CancelFunc

@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
-	"sync/atomic"
 )
 
 // workQueue bounds the messages that wait for one worker.
@@ -15,7 +14,6 @@ const workQueue = 16384
 type worker struct {
 	bus   *Bus
 	queue chan parcel
-	bytes atomic.Int64 // in the queue
 }
 
 // parcel is a message as it came.
@@ -39,15 +37,15 @@ func (b *Bus) workerOf(namespace string) *worker {
 func (b *Bus) receive(channel, payload string) {
 	b.counters.received.Add(1)
 	for _, l := range b.subscriptions.users(channel) {
-		w, size := l.worker, int64(len(payload))
-		if w.bytes.Add(size) <= b.opts.MaxQueued {
+		size := int64(len(payload))
+		if b.waiting.Add(size) <= b.opts.MaxQueued {
 			select {
-			case w.queue <- parcel{l, channel, payload}:
+			case l.worker.queue <- parcel{l, channel, payload}:
 				continue
 			default:
 			}
 		}
-		w.bytes.Add(-size)
+		b.waiting.Add(-size)
 		b.counters.overflowed.Add(1)
 	}
 }
@@ -58,7 +56,7 @@ func (w *worker) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case p := <-w.queue:
-			w.bytes.Add(-int64(len(p.payload)))
+			w.bus.waiting.Add(-int64(len(p.payload)))
 			w.handle(p)
 		}
 	}
