@@ -45,13 +45,13 @@ type Socket struct {
 }
 
 // Local is a namespace on this node, for the others to reach. Its methods concern the sockets of this node
-// only and must not wait, but for Ask.
+// only and must not wait, but for Ask. An error says that the event is none that clients may be sent, and was dropped.
 type Local interface {
 	// Broadcast sends an event to the sockets meant.
-	Broadcast(Target, Flags, Value)
+	Broadcast(Target, Flags, Value) error
 	// Ask sends an event to the sockets meant, tells asked how many they are, and answered the first
 	// argument of each acknowledgement. It returns when all have answered, or with ctx.
-	Ask(ctx context.Context, t Target, f Flags, event Value, asked func(int), answered func(Value))
+	Ask(ctx context.Context, t Target, f Flags, event Value, asked func(int), answered func(Value)) error
 	// Sockets returns the sockets meant.
 	Sockets(Target) []Socket
 	// Join and Leave move the sockets meant into rooms and out of them.
@@ -61,7 +61,7 @@ type Local interface {
 	Disconnect(t Target, close bool)
 	// ServerSideEvent takes an event of another server; answer is nil where none is wanted, counts once
 	// and may be called later.
-	ServerSideEvent(event Value, answer func(Value))
+	ServerSideEvent(event Value, answer func(Value)) error
 	// Rooms returns the rooms that have members.
 	Rooms() []string
 }

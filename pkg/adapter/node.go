@@ -23,7 +23,7 @@ type Node struct {
 	running sync.WaitGroup
 	asks    atomic.Int64
 
-	complete, incomplete, unreachable, dropped atomic.Uint64
+	complete, incomplete, unreachable, dropped, malformed atomic.Uint64
 
 	mu       sync.Mutex
 	clusters map[place]*Cluster
@@ -87,11 +87,12 @@ type Stats struct {
 	Incomplete  uint64 // requests that ended before
 	Unreachable uint64 // requests that could not be sent
 	Dropped     uint64 // other nodes' questions that were over Options.MaxAsks
+	Malformed   uint64 // other nodes' events that no client may be sent
 }
 
 // Stats counts.
 func (n *Node) Stats() Stats {
-	return Stats{n.complete.Load(), n.incomplete.Load(), n.unreachable.Load(), n.dropped.Load()}
+	return Stats{n.complete.Load(), n.incomplete.Load(), n.unreachable.Load(), n.dropped.Load(), n.malformed.Load()}
 }
 
 // Close leaves every namespace at once. It waits for questions under way, which end.

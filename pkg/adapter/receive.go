@@ -17,7 +17,7 @@ func (c *Cluster) receive(m *Message) {
 	switch m.Kind {
 	case Broadcast:
 		if m.RequestID == "" {
-			local.Broadcast(m.Target, m.Flags, m.Value)
+			c.check(local.Broadcast(m.Target, m.Flags, m.Value))
 			return
 		}
 		c.askClients(local, m)
@@ -38,15 +38,22 @@ func (c *Cluster) receive(m *Message) {
 		c.answer(m, &Message{Kind: AllRoomsAnswer, Rooms: local.Rooms()})
 	case ServerSide:
 		if m.RequestID == "" {
-			local.ServerSideEvent(m.Value, nil)
+			c.check(local.ServerSideEvent(m.Value, nil))
 			return
 		}
 		var once sync.Once
-		local.ServerSideEvent(m.Value, func(v Value) {
+		c.check(local.ServerSideEvent(m.Value, func(v Value) {
 			once.Do(func() { c.answer(m, &Message{Kind: ServerSideAnswer, Value: v}) })
-		})
+		}))
 	default:
 		c.noteAnswer(m)
+	}
+}
+
+// check counts what was no event.
+func (c *Cluster) check(err error) {
+	if err != nil {
+		c.node.malformed.Add(1)
 	}
 }
 
@@ -78,22 +85,23 @@ func (c *Cluster) askClients(local Local, m *Message) {
 		defer c.node.asks.Add(-1)
 		ctx, cancel := context.WithTimeout(c.node.ctx, timeout)
 		defer cancel()
-		local.Ask(ctx, m.Target, m.Flags, m.Value,
+		c.check(local.Ask(ctx, m.Target, m.Flags, m.Value,
 			func(n int) { c.answer(m, &Message{Kind: ClientCount, Count: n}) },
-			func(v Value) { c.answer(m, &Message{Kind: ClientAnswer, Value: v}) })
+			func(v Value) { c.answer(m, &Message{Kind: ClientAnswer, Value: v}) }))
 	})
 }
 
 // nobody is a namespace on a node without sockets.
 type nobody struct{}
 
-func (nobody) Broadcast(Target, Flags, Value)     {}
-func (nobody) Sockets(Target) []Socket            { return nil }
-func (nobody) Join(Target, []string)              {}
-func (nobody) Leave(Target, []string)             {}
-func (nobody) Disconnect(Target, bool)            {}
-func (nobody) ServerSideEvent(Value, func(Value)) {}
-func (nobody) Rooms() []string                    { return nil }
-func (nobody) Ask(_ context.Context, _ Target, _ Flags, _ Value, asked func(int), _ func(Value)) {
+func (nobody) Broadcast(Target, Flags, Value) error     { return nil }
+func (nobody) Sockets(Target) []Socket                  { return nil }
+func (nobody) Join(Target, []string)                    {}
+func (nobody) Leave(Target, []string)                   {}
+func (nobody) Disconnect(Target, bool)                  {}
+func (nobody) ServerSideEvent(Value, func(Value)) error { return nil }
+func (nobody) Rooms() []string                          { return nil }
+func (nobody) Ask(_ context.Context, _ Target, _ Flags, _ Value, asked func(int), _ func(Value)) error {
 	asked(0)
+	return nil
 }

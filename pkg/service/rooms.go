@@ -110,7 +110,7 @@ func (roomStats) Describe(d chan<- *prometheus.Desc) {
 func (r roomStats) Collect(m chan<- prometheus.Metric) {
 	asked := r.rooms.Node.Stats()
 	channels, lost, again := 0, uint64(0), uint64(0)
-	messages := map[string]uint64{"overflowed": asked.Dropped}
+	messages := map[string]uint64{"overflowed": asked.Dropped, "malformed": asked.Malformed}
 	for _, bus := range r.rooms.buses {
 		s := bus.Stats()
 		channels, lost, again = channels+s.Channels, lost+s.Lost, again+s.Resubscribed

@@ -230,9 +230,14 @@ func TestForeignEvents(t *testing.T) {
 		{}, {JSON: []byte(`{}`)}, {JSON: []byte(`[]`)}, {JSON: []byte(`[null]`)}, {JSON: []byte(`["disconnect"]`)},
 		{JSON: []byte(`["ev"]`), Attachments: eleven},
 	} {
-		p.Broadcast(adapter.Target{}, adapter.Flags{}, v)
-		p.ServerSideEvent(v, nil)
+		asked := -1
+		if p.Broadcast(adapter.Target{}, adapter.Flags{}, v) == nil || p.ServerSideEvent(v, nil) == nil ||
+			p.Ask(t.Context(), adapter.Target{}, adapter.Flags{}, v, func(n int) { asked = n }, nil) == nil || asked != 0 {
+			t.Errorf("%s was taken", v.JSON)
+		}
 	}
-	p.Broadcast(adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: []byte(`["good"]`)})
+	if err := p.Broadcast(adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: []byte(`["good"]`)}); err != nil {
+		t.Error(err)
+	}
 	clients[0].expect(`2["good"]`)
 }

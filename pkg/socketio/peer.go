@@ -17,21 +17,21 @@ func (p peer) to(t adapter.Target) Broadcast {
 }
 
 // Broadcast drops what would break clients.
-func (p peer) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) {
+func (p peer) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) error {
 	packet, err := packetOf(event)
 	if err != nil {
-		return
+		return err
 	}
 	b := p.to(t)
 	b.volatile, b.uncompressed = f.Volatile, f.Uncompressed
-	_ = b.Send(packet) // local
+	return b.Send(packet)
 }
 
-func (p peer) Ask(ctx context.Context, t adapter.Target, _ adapter.Flags, event adapter.Value, asked func(int), answered func(adapter.Value)) {
+func (p peer) Ask(ctx context.Context, t adapter.Target, _ adapter.Flags, event adapter.Value, asked func(int), answered func(adapter.Value)) error {
 	packet, err := packetOf(event)
 	if err != nil {
 		asked(0)
-		return
+		return err
 	}
 	_ = p.to(t).ask(ctx, packet, asked, func(a Args) { // the asker knows who has not answered
 		v := adapter.Value{JSON: []byte("null")}
@@ -40,6 +40,7 @@ func (p peer) Ask(ctx context.Context, t adapter.Target, _ adapter.Flags, event 
 		}
 		answered(v)
 	})
+	return nil
 }
 
 func (p peer) Sockets(t adapter.Target) []adapter.Socket { return p.to(t).describe() }
@@ -48,10 +49,10 @@ func (p peer) Join(t adapter.Target, rooms []string)   { _ = p.to(t).SocketsJoin
 func (p peer) Leave(t adapter.Target, rooms []string)  { _ = p.to(t).SocketsLeave(rooms...) }
 func (p peer) Disconnect(t adapter.Target, close bool) { _ = p.to(t).DisconnectSockets(close) }
 
-func (p peer) ServerSideEvent(event adapter.Value, answer func(adapter.Value)) {
+func (p peer) ServerSideEvent(event adapter.Value, answer func(adapter.Value)) error {
 	name, args, err := argsOf(event)
 	if err != nil {
-		return
+		return err
 	}
 	listeners := p.nsp.handlers.serverSideListeners(name)
 	if p.nsp.parent != nil {
@@ -62,6 +63,7 @@ func (p peer) ServerSideEvent(event adapter.Value, answer func(adapter.Value)) {
 			f(&ServerSideEvent{Name: name, Args: args, Namespace: p.nsp, answer: answer})
 		})
 	}
+	return nil
 }
 
 func (p peer) Rooms() []string { return p.nsp.roomNames() }

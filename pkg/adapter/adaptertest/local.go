@@ -95,14 +95,15 @@ func (l *Local) meant(t adapter.Target) (ids []string) {
 }
 
 // Broadcast notes a delivery.
-func (l *Local) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) {
+func (l *Local) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deliveries <- Delivery{l.meant(t), f, event}
+	return nil
 }
 
 // Ask answers for those that have an answer, and waits for ctx when others have none.
-func (l *Local) Ask(ctx context.Context, t adapter.Target, _ adapter.Flags, _ adapter.Value, asked func(int), answered func(adapter.Value)) {
+func (l *Local) Ask(ctx context.Context, t adapter.Target, _ adapter.Flags, _ adapter.Value, asked func(int), answered func(adapter.Value)) error {
 	l.mu.Lock()
 	ids := l.meant(t)
 	answers := make([]adapter.Value, 0, len(ids))
@@ -119,6 +120,7 @@ func (l *Local) Ask(ctx context.Context, t adapter.Target, _ adapter.Flags, _ ad
 	if len(answers) < len(ids) {
 		<-ctx.Done()
 	}
+	return nil
 }
 
 // Sockets describes sockets.
@@ -171,7 +173,7 @@ func (l *Local) Disconnect(t adapter.Target, _ bool) {
 }
 
 // ServerSideEvent notes an event, or gives it back as its answer.
-func (l *Local) ServerSideEvent(event adapter.Value, answer func(adapter.Value)) {
+func (l *Local) ServerSideEvent(event adapter.Value, answer func(adapter.Value)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -181,6 +183,7 @@ func (l *Local) ServerSideEvent(event adapter.Value, answer func(adapter.Value))
 		answer(event)
 		answer(event) // counts once
 	}
+	return nil
 }
 
 // Rooms are those of all sockets.

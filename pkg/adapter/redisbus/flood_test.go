@@ -20,9 +20,9 @@ type stuck struct {
 	goOn <-chan struct{}
 }
 
-func (s stuck) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) {
+func (s stuck) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value) error {
 	<-s.goOn
-	s.Local.Broadcast(t, f, event)
+	return s.Local.Broadcast(t, f, event)
 }
 
 // TestAFloodCutsNoConnection publishes four times what Redis keeps for a subscriber before it cuts it, while nothing
