@@ -183,7 +183,7 @@ func (s *Settings) Validate() error {
 	}
 	for i, key := range s.ClusterKeys {
 		if len(key) < seal.MinSecret {
-			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more", i+1, len(key), seal.MinSecret)
+			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more (a comma ends a key)", i+1, len(key), seal.MinSecret)
 		}
 	}
 	return s.Traces.Validate()
