@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -143,9 +144,13 @@ func (r *Reporter) report() report {
 		Missing: append([]health.Missing{}, r.Health.Missing()...), Metrics: r.Metrics(),
 		Settings: map[string]string{}, Warnings: r.Warnings.lines(),
 	}
-	all, _ := settings.List(r.Program, r.Settings) // settings that could be parsed can be listed
-	for _, s := range all {
-		if s.Env != "" && s.Value != "" && s.Value != s.Default {
+	// Settings that could be parsed can be listed, and so can their defaults.
+	defaults := reflect.New(reflect.TypeOf(r.Settings).Elem()).Interface()
+	_ = settings.Defaults(defaults)
+	before, _ := settings.List(r.Program, defaults)
+	now, _ := settings.List(r.Program, r.Settings)
+	for i, s := range now {
+		if s.Env != "" && (s.Value != before[i].Value || s.Secret && s.Value != "") {
 			out.Settings[s.Name] = s.Value
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pona-realtime/pona/pkg/health"
 )
@@ -16,6 +17,10 @@ type guardedSettings struct {
 	Listen   string `default:":1" unit:"host:port" help:"Address."`
 	Password string `secret:"" help:"Password."`
 	Name     string `default:"clock" help:"Name."`
+
+	Every time.Duration `default:"30m" help:"Time."`
+	Hands []string      `default:"long,short" help:"Hands."`
+	Zone  string        `default:"UTC" help:"Zone."`
 }
 
 // TestReport asks a program that has something missing, something secret and something to complain about.
@@ -33,7 +38,7 @@ func TestReport(t *testing.T) {
 	h.Condition("spring").Down("broken")
 	w := httptest.NewRecorder()
 	(&Reporter{
-		Program: clock, Settings: &guardedSettings{Listen: ":2", Password: "swordfish", Name: "clock"}, Health: h,
+		Program: clock, Settings: &guardedSettings{Listen: ":2", Password: "swordfish", Name: "clock", Every: 30 * time.Minute, Hands: []string{"long", "short"}}, Health: h,
 		Metrics: func() any { return map[string]int{"ticks": 7} }, Warnings: warnings,
 	}).ServeHTTP(w, httptest.NewRequest("GET", "/v1/report", nil))
 
@@ -55,7 +60,7 @@ func TestReport(t *testing.T) {
 	if r.Program != "clock" || r.Build.Version != "v1.0.0" || r.Machine.Goroutines == 0 || r.Machine.Files == 0 || r.Metrics["ticks"] != 7 {
 		t.Errorf("%+v", r)
 	}
-	if fmt.Sprint(r.Missing) != "[{spring broken}]" || fmt.Sprint(r.Settings) != "map[listen::2 password:(hidden)]" {
+	if fmt.Sprint(r.Missing) != "[{spring broken}]" || fmt.Sprint(r.Settings) != "map[listen::2 password:(hidden) zone:]" {
 		t.Errorf("missing %v, settings %v", r.Missing, r.Settings)
 	}
 	if len(r.Warnings) != keptWarnings || fmt.Sprint(r.Warnings[0]["tick"]) != "map[by:5]" || r.Warnings[0]["component"] != "hands" {
