@@ -52,8 +52,8 @@ func (r *Result) plots() ([]plot, error) {
 		all = append(all, one)
 	}
 	for _, s := range r.Series {
-		if len(s.Values) < 2 {
-			continue // a point is no line
+		if len(s.Values) < 3 {
+			continue // before and after the run: nobody is there
 		}
 		labels := make([]string, len(s.Values))
 		for i := range labels {
