@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-var overlays = []string{"dev", "production", "edge-tls"}
+var overlays = []string{"dev", "production", "edge-tls", "fanout-tls"}
 
 // decoder knows every kind that the overlays may hold, and refuses fields that these do not have.
 var decoder = func() runtime.Decoder {

@@ -95,16 +95,18 @@ func environment(t *testing.T, objects []runtime.Object, pod corev1.PodSpec) map
 	for _, variable := range container.Env {
 		all[variable.Name] = strings.ReplaceAll(cmp.Or(variable.Value, "127-0-0-1"), "$(POD_IP)", "127.0.0.1")
 	}
-	for _, mount := range container.VolumeMounts {
-		files := secretFiles(t)
-		for key, value := range all {
-			all[key] = strings.ReplaceAll(value, mount.MountPath+"/", files+"/")
+	files := secretFiles(t)
+	for key, value := range all {
+		for _, mount := range container.VolumeMounts {
+			if file, inside := strings.CutPrefix(value, mount.MountPath+"/"); inside {
+				all[key] = filepath.Join(files, file)
+			}
 		}
 	}
 	return all
 }
 
-// secretFiles is a folder with what Secrets hold of TLS.
+// secretFiles is a folder with what Secrets hold of TLS, and of bots.
 func secretFiles(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewTLSServer(http.NotFoundHandler())
@@ -115,6 +117,9 @@ func secretFiles(t *testing.T) string {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "bots"), []byte("a token of one bot\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	certificate := &pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}
 	for file, block := range map[string]*pem.Block{
 		corev1.TLSCertKey: certificate, corev1.ServiceAccountRootCAKey: certificate, corev1.TLSPrivateKeyKey: {Type: "PRIVATE KEY", Bytes: key},

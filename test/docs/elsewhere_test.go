@@ -54,7 +54,8 @@ func TestWrongCommandsAreFound(t *testing.T) {
 	for _, line := range []string{
 		"curl http://127.0.0.1:9090/healthz", "make no-such-target", "npm install socket.io-client@3", "npm install left-pad",
 		"docker compose upp", "docker compose up --no-such-flag", "go get github.com/pona-realtime/pona/pkg/nothing", "docker compose -f nothing.yml up --build", "kubectl apply -k deploy/k8s/overlays/nowhere",
-		"kubectl -n pona create secret generic unknown --from-env-file=unknown.env", "kubectl delete namespace pona",
+		"kubectl -n pona create secret generic unknown --from-env-file=unknown.env", "kubectl -n pona create secret generic unknown --from-file=unknown",
+		"kubectl label namespace other pona.dev/role=guest", "kubectl -n pona port-forward service/door 8080:80", "kubectl delete namespace pona",
 	} {
 		if held(line) == nil {
 			t.Errorf("nobody minds %q", line)
@@ -193,32 +194,43 @@ func composes(words []string) error {
 	return nil
 }
 
-var createsSecret = regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-env-file=([a-z.]+)$`)
+// kubectlCommands are the commands of kubectl that pages have, and what must stand in a manifest for their names.
+var kubectlCommands = []struct {
+	is     *regexp.Regexp
+	stands string
+}{
+	{regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-env-file=[a-z.]+$`), `secretRef: {name: %s}`},
+	{regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-file=[a-z]+$`), `secret: {secretName: %s}`},
+	{regexp.MustCompile(`^kubectl label namespace [a-z-]+ pona.dev/role=([a-z]+)$`), `matchLabels: {pona.dev/role: %s}`},
+	{regexp.MustCompile(`^kubectl -n pona port-forward service/([a-z]+) \d+:80$`), "kind: Service\nmetadata:\n  name: %s\n"},
+}
 
-// kubectls knows two commands: one makes a Secret that the production overlay takes, one applies an overlay.
+// kubectls knows those, and that an overlay is applied.
 func kubectls(words []string) error {
 	line := strings.Join(words, " ")
 	if overlay, found := strings.CutPrefix(line, "kubectl apply -k "); found {
 		_, err := os.Stat(filepath.Join("../..", overlay, "kustomization.yaml"))
 		return err
 	}
-	m := createsSecret.FindStringSubmatch(line)
-	if m == nil {
-		return errors.New("neither makes a Secret of a file nor applies an overlay")
-	}
-	manifests, err := filepath.Glob("../../deploy/k8s/*/*.yaml")
+	base, err := filepath.Glob("../../deploy/k8s/*/*.yaml")
 	if err != nil {
 		return err
 	}
-	overlay, err := filepath.Glob("../../deploy/k8s/overlays/production/*.yaml")
+	overlays, err := filepath.Glob("../../deploy/k8s/overlays/*/*.yaml")
 	if err != nil {
 		return err
 	}
-	taken := regexp.MustCompile(`secretRef:\s*(?:\{\s*)?name: ` + m[1] + `\b`)
-	for _, file := range append(manifests, overlay...) {
-		if text, err := os.ReadFile(file); err == nil && taken.Match(text) {
-			return nil
+	for _, command := range kubectlCommands {
+		m := command.is.FindStringSubmatch(line)
+		if m == nil {
+			continue
 		}
+		for _, file := range append(base, overlays...) {
+			if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), fmt.Sprintf(command.stands, m[1])) {
+				return nil
+			}
+		}
+		return fmt.Errorf("nothing in deploy/k8s has %s", fmt.Sprintf(command.stands, m[1]))
 	}
-	return fmt.Errorf("no workload takes the Secret %s", m[1])
+	return errors.New("none that deploy/k8s is prepared for")
 }
