@@ -17,7 +17,7 @@ const MirrorUID = "ponami"
 
 // RoomSettings say how a service takes part in the cluster of Socket.IO servers.
 type RoomSettings struct {
-	Adapter         string        `default:"classic" enum:"off,classic,sharded,sharded-static" group:"Rooms" help:"Form in which rooms span servers, Node's with @socket.io/redis-adapter 8 among them; the same for all. Needs Redis."`
+	Adapter         string        `default:"classic" enum:"off,classic,sharded,sharded-static,sharded-dynamic-private" group:"Rooms" help:"Form in which rooms span servers, Node's with @socket.io/redis-adapter 8 among them; the same for all. Sharded ones are by its subscriptionMode, dynamic where none is named. Needs Redis."`
 	AdapterKey      string        `default:"pona:socket.io" unit:"prefix of channels" group:"Rooms" help:"What the adapter's channels begin with; the same for all."`
 	AdapterTimeout  time.Duration `default:"5s" group:"Rooms" help:"Time other servers have to answer a request."`
 	AdapterSpecific bool          `group:"Rooms" help:"Answer on a channel of the asker's own, as with publishOnSpecificResponseChannel."`

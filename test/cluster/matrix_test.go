@@ -120,7 +120,7 @@ func (s *stage) in(t *testing.T, by, room string, want []string) {
 // TestMatrix is every operation, from each kind of server and the emitter, at each kind of server. What is expected
 // is what clusters of Node's servers alone do: they are held to it too.
 func TestMatrix(t *testing.T) {
-	for _, mode := range []string{"classic", "specific", "sharded", "sharded-static", "classic, all Node", "sharded, all Node"} {
+	for _, mode := range []string{"classic", "specific", "sharded", "sharded-static", "sharded-dynamic-private", "classic, all Node", "sharded, all Node"} {
 		t.Run(mode, func(t *testing.T) {
 			mode, reference := strings.CutSuffix(mode, ", all Node")
 			s := setStage(t, mode, reference)

@@ -42,6 +42,8 @@ const (
 	Sharded Mode = "sharded"
 	// ShardedStatic is Sharded without channels for rooms.
 	ShardedStatic Mode = "sharded-static"
+	// ShardedPrivate is Sharded with a channel for each socket too: subscriptionMode "dynamic-private".
+	ShardedPrivate Mode = "sharded-dynamic-private"
 )
 
 // Options tunes a [Bus].
@@ -121,10 +123,10 @@ func New(client redis.UniversalClient, opts Options) (*Bus, error) {
 	switch opts.Mode {
 	case "", Classic:
 		b.wire = classic{opts.Key, opts.SpecificResponses}
-	case Sharded, ShardedStatic:
-		b.wire = sharded{opts.Key, opts.Mode == Sharded}
+	case Sharded, ShardedStatic, ShardedPrivate:
+		b.wire = sharded{opts.Key, opts.Mode != ShardedStatic, opts.Mode == ShardedPrivate}
 	default:
-		return nil, fmt.Errorf("redisbus: mode %q, must be %s, %s or %s", opts.Mode, Classic, Sharded, ShardedStatic)
+		return nil, fmt.Errorf("redisbus: mode %q, must be %s, %s, %s or %s", opts.Mode, Classic, Sharded, ShardedStatic, ShardedPrivate)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel = cancel

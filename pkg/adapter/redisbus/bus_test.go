@@ -27,7 +27,7 @@ func TestPromises(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	for name, opts := range map[string]Options{
-		"classic": {}, "specific": {SpecificResponses: true}, "sharded": {Mode: Sharded}, "sharded-static": {Mode: ShardedStatic},
+		"classic": {}, "specific": {SpecificResponses: true}, "sharded": {Mode: Sharded}, "sharded-static": {Mode: ShardedStatic}, "private": {Mode: ShardedPrivate},
 		"classic, RESP2": {}, "sharded, RESP2": {Mode: Sharded},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 // sharded is the wire of createShardedAdapter:
 //
 //	KEY#NSP#        everything, counted by PUBSUB SHARDNUMSUB
-//	KEY#NSP#ROOM#   broadcasts to exactly one room, in dynamic mode, unless it looks like a socket's id
+//	KEY#NSP#ROOM#   broadcasts to exactly one room, in the dynamic modes; in the private one also where it looks like a socket's id
 //	KEY#NSP#UID#    responses to one node
 //
 // Messages are JSON, and MessagePack where binary is inside.
 type sharded struct {
 	key     string
 	dynamic bool
+	private bool // sockets' rooms have channels too
 }
 
 // Types of messages.
@@ -80,7 +81,7 @@ func (w sharded) answerChannels(namespace, uid string) []string {
 const idLength = 20 // of a socket
 
 func (w sharded) roomChannel(namespace, room string) (string, bool) {
-	return w.countChannel(namespace) + room + "#", w.dynamic && len(room) != idLength
+	return w.countChannel(namespace) + room + "#", w.dynamic && (w.private || len(room) != idLength)
 }
 
 func (w sharded) encode(l *line, m *adapter.Message) (channel string, payload []byte, err error) {

@@ -49,8 +49,8 @@ func recordings(t testing.TB, name string) (all []recorded) {
 var traces = map[string]wire{
 	"classic":        classic{"pona:socket.io", false},
 	"specific":       classic{"pona:socket.io", true},
-	"sharded":        sharded{"pona:socket.io", true},
-	"sharded-static": sharded{"pona:socket.io", false},
+	"sharded":        sharded{"pona:socket.io", true, false},
+	"sharded-static": sharded{"pona:socket.io", false, false},
 }
 
 // TestReferenceTraces decodes each payload of the reference and encodes it again: channel and bytes are equal.
@@ -152,15 +152,19 @@ func TestChannelOfABroadcast(t *testing.T) {
 		request string
 		want    map[string]string
 	}{
-		{"a room", []string{"r"}, "", map[string]string{"classic": one, "specific": one, "sharded": one, "sharded-static": all}},
-		{"a room, asked", []string{"r"}, "id", map[string]string{"sharded": all, "sharded-static": all, "classic": "pona:socket.io-request#/#", "specific": "pona:socket.io-request#/#"}},
+		{"a room", []string{"r"}, "", map[string]string{"private": one, "classic": one, "specific": one, "sharded": one, "sharded-static": all}},
+		{"a room, asked", []string{"r"}, "id", map[string]string{"private": all, "sharded": all, "sharded-static": all, "classic": "pona:socket.io-request#/#", "specific": "pona:socket.io-request#/#"}},
 		{"two rooms", []string{"r", "s"}, "", map[string]string{"classic": all, "specific": all, "sharded": all, "sharded-static": all}},
 		{"no room", nil, "", map[string]string{"classic": all, "specific": all, "sharded": all, "sharded-static": all}},
-		{"a socket", []string{id}, "", map[string]string{"classic": all + id + "#", "specific": all + id + "#", "sharded": all, "sharded-static": all}},
+		{"a socket", []string{id}, "", map[string]string{"private": all + id + "#", "classic": all + id + "#", "specific": all + id + "#", "sharded": all, "sharded-static": all}},
 	} {
 		for name, want := range test.want {
 			m := &adapter.Message{Kind: adapter.Broadcast, RequestID: test.request, Target: adapter.Target{Rooms: test.rooms}, Value: adapter.Value{JSON: []byte(`["ev"]`)}}
-			if got, _, err := traces[name].encode(l, m); err != nil || got != want {
+			w, recorded := traces[name]
+			if !recorded {
+				w = sharded{"pona:socket.io", true, true}
+			}
+			if got, _, err := w.encode(l, m); err != nil || got != want {
 				t.Errorf("%s, %s: to %s, %v, want %s", name, test.name, got, err, want)
 			}
 		}

@@ -2,7 +2,7 @@
 // line on standard input, {id, op, nsp, rooms, except, flags, args}; the answer {id, result} or
 // {id, error, result} on standard output. Bytes are {"$bytes": base64} both ways.
 //
-// Environment: REDIS (a URL), KEY, MODE (classic, specific, sharded, sharded-static), TIMEOUT (ms of requests).
+// Environment: REDIS (a URL), KEY, MODE (classic, specific, sharded, sharded-static, sharded-dynamic-private), TIMEOUT (ms of requests).
 import { createInterface } from "node:readline";
 import { Emitter } from "@socket.io/redis-emitter";
 import adapters from "@socket.io/redis-adapter";
@@ -18,7 +18,7 @@ await Promise.all([pub.connect(), sub.connect()]);
 const requestsTimeout = Number(TIMEOUT ?? 5000);
 const adapter = MODE.startsWith("sharded")
   ? adapters.createShardedAdapter(pub, sub, {
-      channelPrefix: KEY, subscriptionMode: MODE === "sharded" ? "dynamic" : "static",
+      channelPrefix: KEY, subscriptionMode: MODE === "sharded" ? "dynamic" : MODE.slice("sharded-".length),
     })
   : adapters.createAdapter(pub, sub, { key: KEY, requestsTimeout, publishOnSpecificResponseChannel: MODE === "specific" });
 const io = new Server({ adapter, serveClient: false });
