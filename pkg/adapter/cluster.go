@@ -45,6 +45,9 @@ func (c *Cluster) setLocal(l Local) {
 	c.local = l
 }
 
+// UID names this node in this namespace, as Incomplete.Missing of another node does.
+func (c *Cluster) UID() string { return c.line.UID() }
+
 // Broadcast sends an event to the sockets meant.
 func (c *Cluster) Broadcast(t Target, f Flags, event Value) error {
 	return c.line.Publish(&Message{Kind: Broadcast, Target: t, Flags: f, Value: event})

@@ -379,6 +379,16 @@ func TestAStoppedServer(t *testing.T) {
 			if list, _ := a.Result.([]any); len(list) != 3 || !isTimeout(a) {
 				t.Errorf("sockets %v, %s", a.Result, a.Error)
 			}
+			began = time.Now()
+			for _, name := range []string{"go1", "node1"} {
+				a = s.servers[name].do(t, command{Op: "emitWithAck", Flags: flags{Timeout: 500}, Args: []any{"q"}})
+				if got := sorted(a.Result); !strings.Contains(a.Error, "operation has timed out") || !reflect.DeepEqual(got, []any{"go1", "go2", "node1"}) {
+					t.Errorf("%s: answers %v, %s", name, got, a.Error)
+				}
+			}
+			if took := time.Since(began); took < time.Second || took > 3*time.Second {
+				t.Errorf("two broadcasts with half a second for acknowledgements took %s", took)
+			}
 			if err := stopped.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}

@@ -18,5 +18,6 @@ func TestPromises(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Cluster{
 		Bus:    func(*testing.T) adapter.Bus { return bus },
 		Synced: func(context.Context, adapter.Bus) error { return nil },
+		Named:  true,
 	})
 }

@@ -42,6 +42,7 @@ func TestPromises(t *testing.T) {
 					return over(t, redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: protocol, MaxRetries: -1, DialerRetries: 1}), opts)
 				},
 				Synced: func(ctx context.Context, b adapter.Bus) error { return b.(*Bus).Synced(ctx) },
+				Named:  opts.Mode != "",
 			})
 		})
 	}

@@ -81,6 +81,7 @@ func TestRedisCluster(t *testing.T) {
 			adaptertest.Run(t, adaptertest.Cluster{
 				Bus:    func(t *testing.T) adapter.Bus { return over(t, connect(), Options{Key: string(mode), Mode: mode}) },
 				Synced: func(ctx context.Context, b adapter.Bus) error { return b.(*Bus).Synced(ctx) },
+				Named:  mode != Classic,
 			})
 		})
 	}
