@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +54,19 @@ func (r Reading) By(label, name string, labels ...string) map[string]float64 {
 		}
 	}
 	return by
+}
+
+// Labels yields each label of a family's series, a pair of name and value as often as there are series that have it.
+func (r Reading) Labels(name string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for m := range r.of(name, nil) {
+			for _, pair := range m.GetLabel() {
+				if !yield(pair.GetName(), pair.GetValue()) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (r Reading) of(name string, labels []string) func(func(*dto.Metric) bool) {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +238,43 @@ func TestMetricsFollowTheTraffic(t *testing.T) {
 		}
 	}
 	wantSnapshot(t, &edge)
+	fanout.moves(t, "the end", nil)
+	wantKnownLabels(t, "edge", edge.last)
+	wantKnownLabels(t, "fanout", fanout.last)
+}
+
+// wantKnownLabels finds each label of a service that has seen traffic in docs/metrics.md, which is made from services that
+// have seen none: traffic makes no series.
+func wantKnownLabels(t *testing.T, service string, seen metrics.Reading) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## "+service+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	listed := 0
+	for row := range strings.Lines(section) {
+		columns := strings.Split(row, "|")
+		if len(columns) < 5 || !strings.Contains(columns[1], "`pona_") || strings.Contains(columns[1], "build_info") {
+			continue
+		}
+		listed++
+		name, known := strings.Trim(columns[1], " `"), map[string]string{}
+		for label := range strings.SplitSeq(columns[3], ";") {
+			if key, values, found := strings.Cut(label, ":"); found {
+				known[strings.Trim(key, " `")] = strings.TrimSpace(values)
+			}
+		}
+		for label, value := range seen.Labels(name) {
+			if !slices.Contains(strings.Split(known[label], ", "), value) {
+				t.Errorf("%s has %s=%q, which docs/metrics.md does not list", name, label, value)
+			}
+		}
+	}
+	if listed < 20 {
+		t.Errorf("docs/metrics.md lists %d metrics of %s", listed, service)
+	}
 }
 
 // wantSnapshot compares /v1/metrics with /metrics.

@@ -79,6 +79,11 @@ func TestMetrics(t *testing.T) {
 	if code, body := get(t, "http://"+a.AdminAddr()+"/v1/report"); code != 200 || strings.Contains(body, s.ClusterKeys[0]) || !strings.Contains(body, `"cluster-key": "(hidden)"`) {
 		t.Errorf("/v1/report: %d %s", code, body)
 	}
+	for _, path := range []string{"/metrics", "/v1/metrics", "/v1/report", "/live/", "/readyz", "/debug/pprof/", "/debug/vars", "/admin/rebalance"} {
+		if code, body := get(t, "http://"+a.Addr()+path); code != 404 {
+			t.Errorf("clients get %s: %d %.100s", path, code, body)
+		}
+	}
 	if code, body := get(t, "http://"+a.AdminAddr()+"/metrics"); code != 200 || !strings.Contains(body, `pona_edge_connections{transport="websocket"} 1`) {
 		t.Errorf("/metrics: %d, %d bytes", code, len(body))
 	}
