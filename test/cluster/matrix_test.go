@@ -18,6 +18,7 @@ import (
 // stage is two servers of ours and two of Node's, with a client each: go1, go2, node1, node2. As the reference,
 // all four are Node's.
 type stage struct {
+	mode      string
 	reference bool
 	redis     *redis.Client
 	servers   map[string]server
@@ -29,7 +30,7 @@ var names = []string{"go1", "go2", "node1", "node2"}
 func setStage(t *testing.T, mode string, reference bool) *stage {
 	t.Helper()
 	r := redistest.Start(t)
-	s := &stage{reference: reference, servers: map[string]server{}, clients: map[string]*client{}}
+	s := &stage{mode: mode, reference: reference, servers: map[string]server{}, clients: map[string]*client{}}
 	s.redis = redis.NewClient(&redis.Options{Addr: r.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = s.redis.Close() })
 	for _, name := range names {
@@ -232,12 +233,16 @@ func (s *stage) serverSide(t *testing.T, name string, origin server) {
 	for _, n := range names {
 		s.servers[n].do(t, command{Op: "heard"})
 	}
-	if a := origin.do(t, command{Op: "serverSideEmit", Args: []any{"hello", 1, "x"}}); a.Error != "" {
+	args := []any{1.0, "x"}
+	if strings.HasPrefix(s.mode, "sharded") { // classic has no bytes for servers
+		args = append(args, binary(6))
+	}
+	if a := origin.do(t, command{Op: "serverSideEmit", Args: append([]any{"hello"}, args...)}); a.Error != "" {
 		t.Fatal(a.Error)
 	}
 	for _, n := range others {
 		eventually(t, func() error {
-			if a := s.servers[n].do(t, command{Op: "heard"}); !reflect.DeepEqual(a.Result, []any{[]any{1.0, "x"}}) {
+			if a := s.servers[n].do(t, command{Op: "heard"}); !reflect.DeepEqual(a.Result, []any{args}) {
 				return fmt.Errorf("%s heard %v", n, a.Result)
 			}
 			return nil
@@ -252,6 +257,13 @@ func (s *stage) serverSide(t *testing.T, name string, origin server) {
 		want = append(want, s.kind(n))
 	}
 	if a.Error != "" || !reflect.DeepEqual(sorted(a.Result), sorted(want)) {
+		t.Errorf("answers %v, %s, want %v", a.Result, a.Error, want)
+	}
+	if len(args) < 3 {
+		return
+	}
+	a = origin.do(t, command{Op: "serverSideEmitWithAck", Args: []any{"hello", "bytes"}})
+	if want := []any{binary(4, 5), binary(4, 5), binary(4, 5)}; a.Error != "" || !reflect.DeepEqual(a.Result, want) {
 		t.Errorf("answers %v, %s, want %v", a.Result, a.Error, want)
 	}
 }
@@ -276,9 +288,10 @@ func (s *stage) requests(t *testing.T, origin server) {
 		}
 		return sorted(list)
 	}
+	handshake := []any{"address", "auth", "headers", "issued", "query", "secure", "time", "url", "xdomain"}
 	want := sorted([]any{
-		map[string]any{"id": s.clients["go2"].id, "rooms": rooms("go2", "everybody", "r", "s"), "data": map[string]any{"server": s.kind("go2")}, "auth": map[string]any{"name": "go2"}},
-		map[string]any{"id": s.clients["node2"].id, "rooms": rooms("node2", "everybody", "r"), "data": map[string]any{"server": "node"}, "auth": map[string]any{"name": "node2"}},
+		map[string]any{"id": s.clients["go2"].id, "rooms": rooms("go2", "everybody", "r", "s"), "data": map[string]any{"server": s.kind("go2")}, "auth": map[string]any{"name": "go2"}, "handshake": handshake},
+		map[string]any{"id": s.clients["node2"].id, "rooms": rooms("node2", "everybody", "r"), "data": map[string]any{"server": "node"}, "auth": map[string]any{"name": "node2"}, "handshake": handshake},
 	})
 	if got := sorted(a.Result); a.Error != "" || !reflect.DeepEqual(got, want) {
 		t.Errorf("sockets %v, %s, want %v", got, a.Error, want)

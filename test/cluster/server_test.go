@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -97,7 +98,10 @@ func startGo(t *testing.T, client redis.UniversalClient, mode string, timeout ti
 			g.mu.Lock()
 			g.heard = append(g.heard, plain(e.Args))
 			g.mu.Unlock()
-			_ = e.Ack("go")
+			if len(e.Args) > 0 && string(e.Args[0].JSON()) == `"bytes"` {
+				_ = e.Ack([]byte{4, 5})
+			}
+			_ = e.Ack("go") // if nothing else was said
 		})
 	}
 	web := httptest.NewServer(g.io)
@@ -199,10 +203,10 @@ func (g *goServer) do(t *testing.T, c command) answer {
 		for _, s := range sockets {
 			var data any
 			_ = json.Unmarshal(s.Data, &data)
-			var handshake struct{ Auth any }
+			var handshake map[string]any
 			_ = json.Unmarshal(s.Handshake, &handshake)
 			slices.Sort(s.Rooms)
-			list = append(list, map[string]any{"id": s.ID, "rooms": s.Rooms, "data": data, "auth": handshake.Auth})
+			list = append(list, map[string]any{"id": s.ID, "rooms": s.Rooms, "data": data, "auth": handshake["auth"], "handshake": slices.Sorted(maps.Keys(handshake))})
 		}
 		result = list
 	case "serverSideEmit":

@@ -38,7 +38,7 @@ for (const nsp of [io.of("/"), io.of("/custom")]) {
   nsp.on("hello", (...args) => {
     const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
     serverSide.push(args);
-    ack?.("node");
+    ack?.(args[0] === "bytes" ? Buffer.from([4, 5]) : "node");
   });
 }
 
@@ -73,7 +73,7 @@ const operations = {
   socketsJoin: (to, c) => to.socketsJoin(c.args),
   socketsLeave: (to, c) => to.socketsLeave(c.args),
   disconnectSockets: (to, c) => to.disconnectSockets(c.args[0]),
-  fetchSockets: async (to) => (await to.fetchSockets()).map(({ id, rooms, data, handshake }) => ({ id, rooms: [...rooms].sort(), data, auth: handshake.auth })),
+  fetchSockets: async (to) => (await to.fetchSockets()).map(({ id, rooms, data, handshake }) => ({ id, rooms: [...rooms].sort(), data, auth: handshake.auth, handshake: Object.keys(handshake).sort() })),
   serverSideEmit: (to, c) => void to.serverSideEmit(...c.args),
   serverSideEmitWithAck: (to, c) => new Promise((done) => {
     to.serverSideEmit(...c.args, (err, responses) => done({ error: err?.message, result: responses }));
