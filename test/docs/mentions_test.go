@@ -1,9 +1,12 @@
 package docs
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,5 +73,45 @@ func TestMentions(t *testing.T) {
 				t.Errorf("%s: %v", where, err)
 			}
 		}
+	}
+}
+
+// TestRollbacksAreTaken has an edge take the settings with which optimizations are rolled back, each alone and all together.
+func TestRollbacksAreTaken(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Rolling back an optimization\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var all []string
+	for _, m := range regexp.MustCompile("\\| (an empty )?`(--[^`]+)` \\|").FindAllStringSubmatch(section, -1) {
+		args := strings.Fields(m[2])
+		if m[1] != "" {
+			args = []string{args[0] + "="}
+		}
+		taken(t, args)
+		all = append(all, args...)
+	}
+	if len(all) < 10 {
+		t.Errorf("found only %q", all)
+	}
+	taken(t, all)
+}
+
+// taken expects an edge to take settings, and to have other ones than its defaults.
+func taken(t *testing.T, args []string) {
+	t.Helper()
+	var s, before edge.Settings
+	if err := settings.Defaults(&before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := settings.Parse(edge.Program, &s, args, io.Discard); err != nil {
+		t.Errorf("%q: %v", args, err)
+	} else if err := s.Validate(); err != nil {
+		t.Errorf("%q: %v", args, err)
+	}
+	if reflect.DeepEqual(s, before) && !slices.Contains(args, "--redis-url=") { // whose default is none
+		t.Errorf("%q changes nothing", args)
 	}
 }

@@ -33,7 +33,7 @@ type Settings struct {
 	UpgradeTimeout     time.Duration  `default:"10s" group:"Clients" help:"Time a client has to complete its upgrade to WebSocket."`
 	ConnectTimeout     time.Duration  `default:"45s" group:"Clients" help:"Time a new session has to join its first namespace."`
 	MaxPayload         settings.Bytes `default:"15MB" group:"Clients" help:"Largest message taken from a client, with its attachments."`
-	MaxQueue           settings.Bytes `default:"32MiB" group:"Clients" help:"Most that waits for one client that does not read. From half of it on, superseded positions and queues are left out; at the bound the client is cut, comes back, and gets a new handshake."`
+	MaxQueue           settings.Bytes `default:"32MiB" group:"Clients" help:"Most that waits for one client that does not read. From half of it on, superseded positions and queues are left out; at the bound the client is cut, comes back, and gets what it missed or, where that is too much, a new handshake."`
 	MaxQueuePackets    int            `default:"8192" unit:"packets" group:"Clients" help:"Most packets that wait likewise."`
 	MaxSessions        int            `default:"0" unit:"sessions, 0 for no bound" group:"Clients" help:"Most sessions at the same time."`
 	Transports         []string       `default:"polling,websocket" enum:"polling,websocket" group:"Clients" help:"Transports offered."`
