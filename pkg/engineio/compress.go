@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,13 +24,8 @@ type compressorKey struct {
 	level  int
 }
 
-// compressAnswer encodes body as the client accepts, gzip before deflate (RFC 9110, § 12.5.3).
-func compressAnswer(h http.Header, r *http.Request, body []byte, level int) []byte {
-	h.Add("Vary", "Accept-Encoding")
-	coding := acceptedCoding(r.Header.Get("Accept-Encoding"))
-	if coding == "" {
-		return body
-	}
+// compress encodes body in a coding that acceptedCoding has given.
+func compress(body []byte, coding string, level int) []byte {
 	v, _ := compressors.LoadOrStore(compressorKey{coding, level}, new(sync.Pool))
 	pool := v.(*sync.Pool)
 	out := sliceWriter{make([]byte, 0, len(body)/2+64)}
@@ -43,7 +37,6 @@ func compressAnswer(h http.Header, r *http.Request, body []byte, level int) []by
 	_, _ = c.Write(body) // a sliceWriter takes everything
 	_ = c.Close()
 	pool.Put(c)
-	h.Set("Content-Encoding", coding)
 	return out.b
 }
 
@@ -60,7 +53,7 @@ func newCompressor(coding string, level int) compressor {
 	return zlib.NewWriter(io.Discard)
 }
 
-// acceptedCoding picks gzip or deflate from an Accept-Encoding header: what the client prefers, of
+// acceptedCoding picks gzip or deflate from an Accept-Encoding header (RFC 9110, § 12.5.3): what the client prefers, of
 // equals what it names first. "" means neither is accepted.
 func acceptedCoding(header string) string {
 	var best string

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -205,6 +206,73 @@ func TestBroadcastIsCompressedOnce(t *testing.T) {
 	}
 	if got := s.engine.Stats().Deflates; got != 1 {
 		t.Errorf("compressed %d times", got)
+	}
+}
+
+// TestPollsAreCompressedOnce: what goes to many polling clients at the same moment is, beside what goes to one alone.
+func TestPollsAreCompressedOnce(t *testing.T) {
+	s := serve(t, Options{})
+	const clients = 8
+	queue := NewFrame(Message{Data: []byte(strings.Repeat("a queue of tracks ", 1000))})
+	start := NewFrame(Message{Data: []byte(strings.Repeat("the track that starts ", 100))})
+	for name, sent := range map[string]*Frame{"one": queue, "two": JoinFrames(start, queue)} {
+		t.Run(name, func(t *testing.T) {
+			var queries []string
+			var frames []*Frame // one more for some of them
+			for i := range clients {
+				queries, frames = append(queries, s.open(t)), []*Frame{sent}
+				if i == 0 {
+					frames = append(frames, NewFrame(Message{Data: []byte("alone")}))
+				}
+				session := <-s.opened
+				for _, f := range frames {
+					session.Send(f)
+				}
+			}
+			before := s.engine.Stats()
+			// A weak pointer must not be lost between two of the requests.
+			defer debug.SetGCPercent(debug.SetGCPercent(-1))
+			for i, query := range queries {
+				coding := []string{"gzip", "deflate"}[i%2]
+				res, got := s.do(t, "GET", query, "", "Accept-Encoding", coding)
+				expectHeaders(t, "poll", res, "Content-Encoding", coding, "Vary", "Accept-Encoding")
+				var r io.Reader
+				var err error
+				if coding == "gzip" {
+					r, err = gzip.NewReader(strings.NewReader(got.body))
+				} else {
+					r, err = zlib.NewReader(strings.NewReader(got.body))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := string(sent.polling())
+				if i == 0 {
+					want += "\x1e4alone"
+				}
+				if plain, err := io.ReadAll(r); err != nil || string(plain) != want {
+					t.Errorf("client %d: %d bytes, %v, want %d", i, len(plain), err, len(want))
+				}
+			}
+			after := s.engine.Stats()
+			if n := after.PollsCompressed - before.PollsCompressed; n != 3 {
+				t.Errorf("compressed %d times, want once in either coding, and for the one with more", n)
+			}
+			if in := after.PollIn - before.PollIn; in != 3*uint64(len(sent.polling()))+uint64(len("\x1e4alone")) {
+				t.Errorf("%d bytes compressed", in)
+			}
+		})
+	}
+	forever := make([]*compressedAnswer, 0, 100)
+	for range cap(forever) {
+		forever = append(forever, s.engine.answers.of([]entry{{frame: queue}, {frame: NewFrame()}}, "gzip"))
+	}
+	if again := s.engine.answers.of([]entry{{frame: queue}, {frame: forever[99].frames[1]}}, "gzip"); again != forever[99] {
+		t.Error("the last one is not found")
+	}
+	ping := []entry{{frame: queue}, {packet: PacketPing}}
+	if s.engine.answers.of(ping, "gzip") == s.engine.answers.of(ping, "gzip") {
+		t.Error("a ping is nobody else's")
 	}
 }
 

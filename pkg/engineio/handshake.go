@@ -111,7 +111,7 @@ func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request) {
 	}
 	session.startBeat()
 	session.begin(s.open(session))
-	s.writePoll(w, r, body, true)
+	s.writePoll(w, r, body, nil)
 }
 
 func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, q url.Values) {

@@ -87,7 +87,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.closed()
 	}
 	s.mu.Unlock()
-	s.server.writePoll(w, r, appendPolling(nil, entries), worthCompressing(entries))
+	s.server.writePoll(w, r, payload(entries), entries)
 }
 
 // refuseLate answers a poll that came when the session had left polling, or was overtaken by that.
@@ -123,15 +123,21 @@ func (s *Session) awaitRacingPoll(r *http.Request) {
 	}
 }
 
-// writePoll answers a GET with a payload, compressed if that is wanted and pays.
-func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte, compress bool) {
+// writePoll answers a GET with a payload, compressed if that pays and the client accepts it. The entries are what
+// it is made of; nil for what is made for this client alone.
+func (s *Server) writePoll(w http.ResponseWriter, r *http.Request, body []byte, entries []entry) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	if c := s.opts.HTTPCompression; compress && !c.Disabled && len(body) >= orDefault(c.Threshold, 1024) {
-		before := len(body)
-		body = compressAnswer(h, r, body, orDefault(c.Level, 6))
-		if h.Get("Content-Encoding") != "" {
-			s.counters.countPoll(before, len(body))
+	if c := s.opts.HTTPCompression; !c.Disabled && len(body) >= orDefault(c.Threshold, 1024) && (entries == nil || worthCompressing(entries)) {
+		h.Add("Vary", "Accept-Encoding")
+		if coding := acceptedCoding(r.Header.Get("Accept-Encoding")); coding != "" {
+			h.Set("Content-Encoding", coding)
+			answer := s.answers.of(entries, coding)
+			answer.once.Do(func() {
+				answer.bytes = compress(body, coding, orDefault(c.Level, 6))
+				s.counters.countPoll(len(body), len(answer.bytes))
+			})
+			body = answer.bytes
 		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -123,10 +123,13 @@ func worthCompressing(entries []entry) bool {
 	})
 }
 
-// appendPolling appends the entries as a polling payload.
-func appendPolling(dst []byte, entries []entry) []byte {
+// payload is the entries as a polling payload. It must not be changed: that of a lone frame is all sessions'.
+func payload(entries []entry) (dst []byte) {
+	if len(entries) == 1 && entries[0].frame != nil {
+		return entries[0].frame.polling()
+	}
 	for i := range entries {
-		if len(dst) > 0 {
+		if i > 0 {
 			dst = append(dst, separator)
 		}
 		if f := entries[i].frame; f != nil {

@@ -12,7 +12,7 @@ import (
 // waiting lists what a queue holds, as polling payloads.
 func waiting(q *queue) (got []string) {
 	for i := range q.entries {
-		got = append(got, string(appendPolling(nil, q.entries[i:i+1])))
+		got = append(got, string(payload(q.entries[i:i+1])))
 	}
 	return got
 }

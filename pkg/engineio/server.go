@@ -25,6 +25,7 @@ type Server struct {
 	requests turns
 	refusals *rate.Limiter // that are answered at once
 	intake   intake
+	answers  compressedAnswers
 	started  time.Time
 	counters counters
 	done     chan struct{}

@@ -30,8 +30,8 @@ type Stats struct {
 	Dropped                         uint64 // volatile messages that a transport could not take
 	Deflates                        uint64 // messages compressed, each once for all its sessions
 	DeflateIn, DeflateOut           uint64 // their bytes before and after, for WebSocket
-	PollsCompressed                 uint64
-	PollIn, PollOut                 uint64 // bytes of compressed polling answers before and after
+	PollsCompressed                 uint64 // polling answers compressed, each once for all who are sent it at the moment
+	PollIn, PollOut                 uint64 // bytes of them before and after
 
 	Pings PingStats
 }
