@@ -236,7 +236,7 @@ func TestOpenPacket(t *testing.T) {
 func TestPath(t *testing.T) {
 	for _, configured := range []string{"/live", "/live/"} {
 		s := serve(t, Options{Path: configured})
-		for path, want := range map[string]int{"/live": 200, "/live/": 200, "/engine.io/": 404, "/live/x": 404, "/": 404} {
+		for path, want := range map[string]int{"/live": 200, "/live/": 200, "/engine.io/": 404, "/live/x": 404, "/live/socket.io.js": 404, "/": 404} {
 			res, err := s.Client().Get(s.URL + path + "?EIO=4&transport=polling")
 			if err != nil {
 				t.Fatal(err)
