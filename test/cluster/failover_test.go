@@ -28,9 +28,9 @@ func TestPlayerEventsDoNotNeedRedis(t *testing.T) {
 	var addresses []string
 	clients := map[string]*edgetest.Client{}
 	for i := range 2 {
-		e := startEdge(t, address, discord, func(s *edge.Settings) { s.Redis, s.RedisMode = url, "sentinel" })
-		addresses = append(addresses, e.Addr())
-		clients[fmt.Sprint("edge ", i+1)] = listen(t, e.Addr(), i+1)
+		at, _ := startEdge(t, address, discord, func(s *edge.Settings) { s.Redis, s.RedisMode = url, "sentinel" })
+		addresses = append(addresses, at)
+		clients[fmt.Sprint("edge ", i+1)] = listen(t, at, i+1)
 	}
 	rooms, bot := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, address)), fanouttest.NewBot(t, address)
 	counted(t, rooms, 2, 2)

@@ -63,7 +63,7 @@ func startFanout(t *testing.T, nats, address string, change func(*fanout.Setting
 	return a.GRPCAddr(), run(t, a)
 }
 
-func startEdge(t *testing.T, to string, d *edgetest.Discord, change func(*edge.Settings)) *edge.App {
+func startEdge(t *testing.T, to string, d *edgetest.Discord, change func(*edge.Settings)) (at string, stop func()) {
 	t.Helper()
 	var s edge.Settings
 	if err := settings.Defaults(&s); err != nil {
@@ -77,8 +77,7 @@ func startEdge(t *testing.T, to string, d *edgetest.Discord, change func(*edge.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, a)
-	return a
+	return a.Addr(), run(t, a)
 }
 
 // listen joins the guild as a user, on a server of either kind.
@@ -119,8 +118,7 @@ func setGuildStage(t *testing.T, mode string, mirror bool) *guildStage {
 		fanout: "127.0.0.1:0", discord: edgetest.StartDiscord(t), addresses: map[string]string{}}
 	s.startFanout(t, mirror)
 	for _, name := range []string{"edge 1", "edge 2"} {
-		e := startEdge(t, s.fanout, s.discord, func(e *edge.Settings) { e.Redis, e.Adapter = s.redisURL, mode })
-		s.addresses[name] = e.Addr()
+		s.addresses[name], _ = startEdge(t, s.fanout, s.discord, func(e *edge.Settings) { e.Redis, e.Adapter = s.redisURL, mode })
 	}
 	s.node = startNode(t, s.redisURL, mode, 5*time.Second)
 	s.addresses["node"] = s.node.address

@@ -1,8 +1,6 @@
 package owner
 
 import (
-	"time"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pona-realtime/pona/pkg/player"
@@ -15,16 +13,12 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 	if d.GetTraceparent() != "" {
 		defer p.trace(g, d)()
 	}
-	ev, err := fold(g, d)
-	if err != nil {
+	if err := fold(g, d); err != nil {
 		p.log.Warn("an event that nobody can use is left out", "guild", g.id, "sequence", d.GetSequence(), "error", err)
 		return
 	}
 	g.advance(d)
 	p.dirty[g.id] = g
-	if stored := time.Unix(0, d.GetStoredAtNs()); p.mirror != nil && time.Since(stored) < mirrorAge {
-		p.mirror(g.id, ev)
-	}
 	for _, e := range g.edges {
 		e.Event(d)
 	}
@@ -33,17 +27,13 @@ func (p *partition) event(g *guild, d *edgev1.Delivery) {
 	}
 }
 
-// mirrorAge is how old a stored event may be that is still mirrored: a new owner folds again what lies after
-// the last checkpoint, and most of that was mirrored by the one before.
-const mirrorAge = 5 * time.Second
-
 // fold reads an event and takes it into the guild's state.
-func fold(g *guild, d *edgev1.Delivery) (*playerv1.Event, error) {
+func fold(g *guild, d *edgev1.Delivery) error {
 	ev, err := decode(d)
 	if err == nil {
 		err = player.Fold(g.state, ev)
 	}
-	return ev, err
+	return err
 }
 
 // decode takes what stands in the stream with a grain of salt: not only this project's ingest can

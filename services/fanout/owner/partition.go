@@ -94,16 +94,18 @@ func (p *partition) handle(d *edgev1.Delivery) {
 	p.ages.note(d)
 	p.count()
 	if g == nil {
+		p.reflect(d)
 		c := p.chill(id)
 		c.events = append(c.events, d)
 		p.waiting++
 		return
 	}
 	if d.GetSequence() > g.sequence { // otherwise the checkpoint holds it already
+		p.reflect(d)
 		p.event(g, d)
 	}
 	if early := g.early; early != nil && early.after <= p.sequence {
 		g.early = nil
-		p.pass(g, early.delivery)
+		p.pass(g, early)
 	}
 }

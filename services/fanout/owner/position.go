@@ -6,6 +6,7 @@ import edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 type early struct {
 	after    uint64 // the event's sequence
 	delivery *edgev1.Delivery
+	mirrored bool
 }
 
 // mostCold bounds the guilds of a partition that are not in memory and whose newest position is kept.
@@ -21,16 +22,15 @@ func (p *partition) position(d *edgev1.Delivery, after uint64) {
 		return
 	}
 	if g := p.guilds[guildID]; g != nil {
-		p.place(g, &early{after, d})
+		p.place(g, &early{after: after, delivery: d})
 		return
 	}
-	if p.mirror != nil && after <= p.sequence {
-		if ev, err := decode(d); err == nil {
-			p.mirror(guildID, ev)
-		}
+	mirrored := after <= p.sequence
+	if mirrored {
+		p.reflect(d)
 	}
 	if p.cold[guildID] != nil || len(p.cold) < mostCold {
-		p.chill(guildID).position = &early{after, d}
+		p.chill(guildID).position = &early{after, d, mirrored}
 	}
 }
 
@@ -41,21 +41,21 @@ func (p *partition) place(g *guild, position *early) {
 		g.early = position
 		return
 	}
-	p.pass(g, position.delivery)
+	p.pass(g, position)
 }
 
 // pass folds a position and gives it to the guild's edges. The caller holds mu.
-func (p *partition) pass(g *guild, d *edgev1.Delivery) {
+func (p *partition) pass(g *guild, position *early) {
+	d := position.delivery
 	if d.GetTraceparent() != "" {
 		defer p.trace(g, d)()
 	}
-	ev, err := fold(g, d)
-	if err != nil {
+	if err := fold(g, d); err != nil {
 		p.log.Warn("a position that nobody can use is left out", "guild", g.id, "error", err)
 		return
 	}
-	if p.mirror != nil {
-		p.mirror(g.id, ev)
+	if !position.mirrored {
+		p.reflect(d)
 	}
 	d.PreviousSequence = g.sequence
 	for _, e := range g.edges {

@@ -81,6 +81,7 @@ const operations = {
   allRooms: async (to, c) => [...(await io.of(c.nsp ?? "/").adapter.allRooms())].sort(),
   serverCount: (to, c) => io.of(c.nsp ?? "/").adapter.serverCount(),
   heard: () => serverSide.splice(0),
+  drain: () => void io.engine.close(),
 };
 
 createInterface({ input: process.stdin }).on("line", async (line) => {
