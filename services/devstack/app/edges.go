@@ -38,7 +38,7 @@ func (a *App) startEdges(ctx context.Context, fanouts []string, redis string) ([
 			return nil, err
 		}
 		urls[i] = &url.URL{Scheme: "http", Host: e.Addr()}
-		a.log.Info("edge runs", slog.Int("edge", i+1), slog.String("url", urls[i].String()), slog.String("admin", e.AdminAddr()))
+		a.log.Info("edge runs", slog.Int("edge", i+1), slog.String("url", urls[i].String()), slog.String("admin", e.AdminAddr()), slog.String("live", "http://"+e.AdminAddr()+"/live/"))
 	}
 	return urls, nil
 }

@@ -43,7 +43,7 @@ func (a *App) startFanouts(ctx context.Context, nats, redis string) ([]string, e
 			return nil, err
 		}
 		addrs[i] = f.GRPCAddr()
-		a.log.Info("fanout runs", slog.Int("fanout", i+1), slog.String("grpc", addrs[i]), slog.String("admin", f.AdminAddr()))
+		a.log.Info("fanout runs", slog.Int("fanout", i+1), slog.String("grpc", addrs[i]), slog.String("admin", f.AdminAddr()), slog.String("live", "http://"+f.AdminAddr()+"/live/"))
 	}
 	return addrs, nil
 }
