@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +170,10 @@ var situations = []struct {
 
 func TestAlerts(t *testing.T) {
 	known, p := alerts(t), scraped(t)
+	guide, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	told := map[string]map[bool]bool{}
 	for _, s := range situations {
 		r, there := known[s.alert]
@@ -192,5 +197,9 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("%s: without summary, description or severity", name)
 		}
 		p.has(t, name, r.Expr)
+		if _, heading, refers := strings.Cut(r.Annotations["description"], "See: "); refers &&
+			!strings.Contains(strings.ToLower(string(guide)), "\n### "+strings.ToLower(strings.TrimSuffix(heading, "."))+"\n") {
+			t.Errorf("%s: docs/troubleshooting.md has nothing about %q", name, heading)
+		}
 	}
 }
