@@ -91,16 +91,21 @@ func (c *Cluster) askClients(local Local, m *Message) {
 	})
 }
 
-// nobody is a namespace on a node without sockets.
+// nobody is a namespace on a node without sockets. As long as it is counted, others wait for what it says: nothing, but that at once.
 type nobody struct{}
 
-func (nobody) Broadcast(Target, Flags, Value) error     { return nil }
-func (nobody) Sockets(Target) []Socket                  { return nil }
-func (nobody) Join(Target, []string)                    {}
-func (nobody) Leave(Target, []string)                   {}
-func (nobody) Disconnect(Target, bool)                  {}
-func (nobody) ServerSideEvent(Value, func(Value)) error { return nil }
-func (nobody) Rooms() []string                          { return nil }
+func (nobody) Broadcast(Target, Flags, Value) error { return nil }
+func (nobody) Sockets(Target) []Socket              { return nil }
+func (nobody) Join(Target, []string)                {}
+func (nobody) Leave(Target, []string)               {}
+func (nobody) Disconnect(Target, bool)              {}
+func (nobody) Rooms() []string                      { return nil }
+func (nobody) ServerSideEvent(_ Value, answer func(Value)) error {
+	if answer != nil {
+		answer(Value{JSON: []byte("null")})
+	}
+	return nil
+}
 func (nobody) Ask(_ context.Context, _ Target, _ Flags, _ Value, asked func(int), _ func(Value)) error {
 	asked(0)
 	return nil

@@ -329,6 +329,9 @@ func testLinger(t *testing.T, c Cluster) {
 	if sockets, err := here.cluster.FetchSockets(t.Context(), adapter.Target{}); err != nil || len(sockets) != 0 {
 		t.Errorf("%v, %v", sockets, err)
 	}
+	if answers, err := here.cluster.ServerSideEmitWithAck(t.Context(), value(`["echo"]`)); err != nil || len(answers) != 1 || string(answers[0].JSON) != "null" {
+		t.Errorf("%v, %v", answers, err)
+	}
 	for deadline := time.Now().Add(patience); ; {
 		n, err := here.cluster.Servers(t.Context())
 		if n == 0 && err == nil {
