@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // TestDashboards asks what each panel asks, of a Prometheus that has scraped two edges and two fanouts for an hour.
@@ -101,19 +100,5 @@ func TestPrometheusRuleIsCurrent(t *testing.T) {
 	found := of[*monitoringv1.PrometheusRule](render(t, "production"))
 	if len(found) != 1 || len(found[0].Spec.Groups) == 0 || len(found[0].Spec.Groups[0].Rules) < 6 {
 		t.Errorf("production has %d PrometheusRules, want one with all rules", len(found))
-	}
-}
-
-// TestProvisioning reads what compose gives Prometheus and Grafana.
-func TestProvisioning(t *testing.T) {
-	for _, file := range []string{"prometheus.yml", "grafana/datasources/prometheus.yaml", "grafana/dashboards/pona.yaml"} {
-		text, err := os.ReadFile("../compose/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var any map[string]any
-		if err := yaml.UnmarshalStrict(text, &any); err != nil || len(any) == 0 {
-			t.Errorf("%s: %v", file, err)
-		}
 	}
 }
