@@ -67,7 +67,7 @@ func NewRedis(s RedisSettings, condition *health.Condition, metrics prometheus.R
 // connector reads the URL as go-redis does for each mode: further addresses and the master's name
 // stand in its query, as addr and master_name. Retries of commands are go-redis' own, 0 its default.
 // go-redis greets by naming itself, and asks for notices that one vendor's hosted Redis sends. Others refuse
-// that, which would count as an error at every connection, so it does neither.
+// that, which would count as an error at every connection, so it does neither. It heeds a context's deadline only when told to.
 func (s RedisSettings) connector() (connect func(retries int) redis.UniversalClient, address string, err error) {
 	fail := func(err error) (func(int) redis.UniversalClient, string, error) {
 		if wrong := (*url.Error)(nil); errors.As(err, &wrong) { // shows it, password and all
@@ -81,7 +81,8 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		if err != nil {
 			return fail(err)
 		}
-		options.DisableIdentity, options.MaintNotificationsConfig = true, &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+		options.DisableIdentity, options.ContextTimeoutEnabled = true, true
+		options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries // Watch tries again by itself
@@ -97,7 +98,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		if options.MasterName == "" {
 			return fail(errors.New("needs ?master_name=NAME with redis-mode sentinel"))
 		}
-		options.DisableIdentity = true
+		options.DisableIdentity, options.ContextTimeoutEnabled = true, true
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries
@@ -110,7 +111,8 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		if err != nil {
 			return fail(err)
 		}
-		options.DisableIdentity, options.MaintNotificationsConfig = true, &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+		options.DisableIdentity, options.ContextTimeoutEnabled = true, true
+		options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries

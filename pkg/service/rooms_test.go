@@ -177,6 +177,35 @@ func TestRedisesOverTLS(t *testing.T) {
 	}
 }
 
+// TestARedisThatHangs holds nobody up for longer than they have time.
+func TestARedisThatHangs(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	r, err := NewRedis(RedisSettings{Redis: "redis://" + server.Addr()}, health.New().Condition("redis"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Client.Close() //nolint:errcheck // of a test
+	rooms, err := r.JoinRooms(RoomSettings{Adapter: "classic", AdapterKey: "k", AdapterTimeout: 300 * time.Millisecond}, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rooms.Close() //nolint:errcheck // of a test
+	cluster := rooms.Node.Join("/", adaptertest.NewLocal())
+	if _, err := cluster.FetchSockets(t.Context(), adapter.Target{}); err != nil {
+		t.Fatal(err)
+	}
+	server.Pause()
+	defer server.Resume() // before what waits for its answer is closed
+	began := time.Now()
+	if _, err := cluster.FetchSockets(t.Context(), adapter.Target{}); !errors.Is(err, adapter.ErrUnreachable) {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("a request that has 0.3 s took %s", took)
+	}
+}
+
 // TestRedisWithUsers has a Redis of many tenants: a user and a database of ours, and only our keys and channels.
 func TestRedisWithUsers(t *testing.T) {
 	t.Parallel()

@@ -103,7 +103,8 @@ type Stats struct {
 
 // New starts a bus on a client, which stays the caller's: a [redis.Client], also one behind Sentinel, or a
 // [redis.ClusterClient]. The client should not retry (MaxRetries: -1), for a message retried may be
-// published twice. Nothing is dialled yet. Close must follow.
+// published twice, and should heed deadlines (ContextTimeoutEnabled), or a Redis that hangs holds up requests beyond
+// theirs. Nothing is dialled yet. Close must follow.
 func New(client redis.UniversalClient, opts Options) (*Bus, error) {
 	switch client.(type) {
 	case *redis.Client, *redis.ClusterClient:
