@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/service"
@@ -181,6 +182,18 @@ func (s *Settings) Validate() error {
 	if s.CompressionLevel < 1 || s.CompressionLevel > 9 {
 		return fmt.Errorf("compression-level: %d, must be 1 to 9", s.CompressionLevel)
 	}
+	if s.Advertise != "" {
+		if _, _, err := net.SplitHostPort(s.Advertise); err != nil {
+			return fmt.Errorf("advertise: %q, must be host:port", s.Advertise)
+		}
+	}
+	for name, origins := range map[string][]string{"origins": s.Origins, "admin-ui-origins": s.AdminUIOrigins} {
+		for _, origin := range origins {
+			if !isOrigin(origin) && len(origins) > 1 || !isOrigin(origin) && origin != "*" {
+				return fmt.Errorf("%s: %q, must be as a browser sends it, such as https://example.com, or * alone", name, origin)
+			}
+		}
+	}
 	for i, key := range s.ClusterKeys {
 		if len(key) < seal.MinSecret {
 			return fmt.Errorf("cluster-key: number %d has %d bytes, must have %d or more (a comma ends a key)", i+1, len(key), seal.MinSecret)
@@ -221,6 +234,12 @@ func (s *Settings) validateAuth() error {
 		return fmt.Errorf("auth: %q, must be discord, jwt or insecure-dev", s.Auth)
 	}
 	return nil
+}
+
+// isOrigin tells whether a browser can be from there: scheme, host and port, or the "null" of a local file.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return text == "null" || err == nil && u.Host != "" && u.Scheme+"://"+u.Host == text
 }
 
 // isLoopback tells whether only this machine reaches the address.

@@ -45,13 +45,19 @@ func TestImpossibleSettingsAreNamed(t *testing.T) {
 		"listen":            func(s *Settings) { s.Listen = "127.0.0.1:99999" },
 		"admin":             func(s *Settings) { s.Admin = "127.0.0.1:99999" },
 		"jwt-secret":        func(s *Settings) { s.Auth = "jwt" },
-		"jwt secret":        func(s *Settings) { s.Auth, s.Members, s.JWTSecret = "jwt", "token", "short" },
-		"jwt algorithm": func(s *Settings) {
+		"jwt-secret: 5":     func(s *Settings) { s.Auth, s.Members, s.JWTSecret = "jwt", "token", "short" },
+		"jwt-algorithms": func(s *Settings) {
 			s.Auth, s.Members, s.JWTSecret, s.JWTAlgorithms = "jwt", "token", strings.Repeat("a", 32), []string{"none"}
 		},
-		"auth-members": func(s *Settings) { s.Auth, s.Members = "discord", "token" },
-		"auth-stale":   func(s *Settings) { s.AuthStale = -1 },
-		"discord":      func(s *Settings) { s.Auth, s.DiscordBotToken, s.DiscordURL = "discord", "x", "nowhere" },
+		"auth-members":                      func(s *Settings) { s.Auth, s.Members = "discord", "token" },
+		"auth-stale":                        func(s *Settings) { s.AuthStale = -1 },
+		"discord-url":                       func(s *Settings) { s.Auth, s.DiscordBotToken, s.DiscordURL = "discord", "x", "nowhere" },
+		"jwt-keys":                          func(s *Settings) { s.Auth, s.Members, s.JWTKeys = "jwt", "token", "nowhere" },
+		"advertise":                         func(s *Settings) { s.Advertise = "192.0.2.1" },
+		"origins: \"https://example.com/\"": func(s *Settings) { s.Origins = []string{"https://example.org", "https://example.com/"} },
+		"origins: \"example.com\"":          func(s *Settings) { s.Origins = []string{"example.com"} },
+		"origins: \"*\"":                    func(s *Settings) { s.Origins = []string{"*", "https://example.com"} },
+		"admin-ui-origins":                  func(s *Settings) { s.AdminUIOrigins = []string{"https://admin.socket.io/#/"} },
 	} {
 		s := local(t)
 		change(&s)

@@ -44,7 +44,7 @@ type Discord struct {
 func NewDiscord(options DiscordOptions) (*Discord, error) {
 	base, err := url.Parse(options.BaseURL)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("discord URL %q: must be like https://discord.com/api/v10", options.BaseURL)
+		return nil, fmt.Errorf("discord-url: %q, must be like https://discord.com/api/v10", options.BaseURL)
 	}
 	if bot := (Credential{header: "Bot " + options.BotToken}); !bot.sendable() {
 		return nil, errors.New("discord bot token: not the value of a header")

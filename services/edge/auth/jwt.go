@@ -49,11 +49,11 @@ func NewJWT(options JWTOptions) (*JWT, error) {
 	possible := secretAlgorithms
 	switch {
 	case (len(options.Secret) == 0) == (options.KeySet == ""):
-		return nil, errors.New("jwt: one of a secret and a key set's URL must be set")
+		return nil, errors.New("jwt-secret, jwt-keys: one of them must be set")
 	case options.KeySet != "":
 		possible = keyAlgorithms
 	case len(options.Secret) < minJWTSecret:
-		return nil, fmt.Errorf("jwt secret: %d bytes, must be at least %d", len(options.Secret), minJWTSecret)
+		return nil, fmt.Errorf("jwt-secret: %d bytes, must have %d or more", len(options.Secret), minJWTSecret)
 	}
 	if len(options.Algorithms) == 0 {
 		options.Algorithms = []string{"HS256"}
@@ -63,7 +63,7 @@ func NewJWT(options JWTOptions) (*JWT, error) {
 	}
 	for _, algorithm := range options.Algorithms {
 		if !slices.Contains(possible, algorithm) {
-			return nil, fmt.Errorf("jwt algorithm %q: must be one of %s", algorithm, strings.Join(possible, ", "))
+			return nil, fmt.Errorf("jwt-algorithms: %q, must be one of %s", algorithm, strings.Join(possible, ", "))
 		}
 	}
 	if options.UserClaim == "" {

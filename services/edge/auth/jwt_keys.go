@@ -30,7 +30,7 @@ type keySet struct {
 
 func newKeySet(address string, timeout time.Duration, log *slog.Logger) (*keySet, error) {
 	if u, err := url.Parse(address); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("jwt key set %q: must be a URL like https://example.com/jwks.json", address)
+		return nil, fmt.Errorf("jwt-keys: %q, must be a URL like https://example.com/jwks.json", address)
 	}
 	s := &keySet{client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}}
 	var ctx context.Context
@@ -54,7 +54,7 @@ func newKeySet(address string, timeout time.Duration, log *slog.Logger) (*keySet
 	}
 	if err != nil {
 		s.cancel()
-		return nil, fmt.Errorf("jwt key set: %w", err)
+		return nil, fmt.Errorf("jwt-keys: %w", err)
 	}
 	return s, nil
 }

@@ -212,7 +212,7 @@ func TestBadJWTOptions(t *testing.T) {
 		{KeySet: "file:///etc/passwd"},
 		{KeySet: "example.com"},
 	} {
-		if _, err := NewJWT(options); err == nil || !strings.HasPrefix(err.Error(), "jwt ") && !strings.HasPrefix(err.Error(), "jwt:") {
+		if _, err := NewJWT(options); err == nil || !strings.HasPrefix(err.Error(), "jwt-") {
 			t.Errorf("%+v: %v", options, err)
 		}
 	}
