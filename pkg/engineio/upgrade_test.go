@@ -245,6 +245,10 @@ func TestSecondWebSocket(t *testing.T) {
 	direct := s.connect(t)
 	<-s.opened
 	session := <-s.opened
+	write(t, direct, "4begun") // requests find it from then on
+	if got := next(t, direct); got != "4begun" {
+		t.Errorf("got %q", got)
+	}
 	expectClose(t, s.mustDial(t, fresh+"&sid="+session.ID()), websocket.CloseNoStatusReceived) // of a WebSocket session
 	for _, conn := range []*websocket.Conn{first, direct} {
 		write(t, conn, "4unharmed")

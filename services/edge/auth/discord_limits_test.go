@@ -154,7 +154,7 @@ func TestAFailingDiscordIsLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := edgetest.StartDiscord(t)
 			f.Answer(func(w http.ResponseWriter, r *http.Request) bool { trouble(w, r); return true })
-			g := newDiscord(t, f, func(s *setup) { s.discord.Timeout = 20 * time.Millisecond })
+			g := newDiscord(t, f, func(s *setup) { s.discord.Timeout = 200 * time.Millisecond }) // each must get there
 			for user := range 20 {
 				_, err := g.Authorize(t.Context(), 1000, bearer(fmt.Sprint("user", user+1)))
 				var unavailable *Unavailable

@@ -34,15 +34,15 @@ func open(t *testing.T, n *fanouttest.NATS, change func(*stream.Options)) (*stre
 
 func store(t *testing.T, s *stream.Stream, ev *playerv1.Event) uint64 {
 	t.Helper()
-	sequence, err := tryStore(t, s, ev)
+	sequence, err := tryStore(t, s, ev, 20*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sequence
 }
 
-// tryStore is Append, whose answer it waits for.
-func tryStore(t *testing.T, s *stream.Stream, ev *playerv1.Event) (sequence uint64, err error) {
+// tryStore is Append, whose answer it waits for so long.
+func tryStore(t *testing.T, s *stream.Stream, ev *playerv1.Event, within time.Duration) (sequence uint64, err error) {
 	t.Helper()
 	encoded, err := s.Encode(ev)
 	if err != nil {
@@ -53,7 +53,7 @@ func tryStore(t *testing.T, s *stream.Stream, ev *playerv1.Event) (sequence uint
 		err      error
 	}
 	answers := make(chan answer, 2)
-	if err := s.Append(ev, encoded, "", time.Second, func(sequence uint64, _ bool, err error) { answers <- answer{sequence, err} }); err != nil {
+	if err := s.Append(ev, encoded, "", within, func(sequence uint64, _ bool, err error) { answers <- answer{sequence, err} }); err != nil {
 		return 0, err
 	}
 	a := <-answers
@@ -307,7 +307,7 @@ func TestFollowGoesOnAfterNATSWasAway(t *testing.T) {
 	n.Start()
 	var third uint64
 	for third == 0 {
-		if third, err = tryStore(t, s, fanouttest.Volume(1, 2)); err != nil && !errors.Is(err, stream.ErrUnavailable) {
+		if third, err = tryStore(t, s, fanouttest.Volume(1, 2), time.Second); err != nil && !errors.Is(err, stream.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}
@@ -331,7 +331,7 @@ func TestEventThatNobodyStoresIsToldOfOnce(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), stream.Name); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tryStore(t, s, fanouttest.Volume(1, 2)); !errors.Is(err, stream.ErrUnavailable) || !errors.Is(err, jetstream.ErrNoStreamResponse) {
+	if _, err := tryStore(t, s, fanouttest.Volume(1, 2), time.Second); !errors.Is(err, stream.ErrUnavailable) || !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		t.Errorf("without a stream: %v", err)
 	}
 	asked := make(chan *nats.Msg, 1)
@@ -341,7 +341,7 @@ func TestEventThatNobodyStoresIsToldOfOnce(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tryStore(t, s, fanouttest.Volume(1, 3)); !errors.Is(err, stream.ErrUnavailable) {
+	if _, err := tryStore(t, s, fanouttest.Volume(1, 3), time.Second); !errors.Is(err, stream.ErrUnavailable) {
 		t.Errorf("without an answer: %v", err)
 	}
 	late := <-asked
@@ -349,7 +349,7 @@ func TestEventThatNobodyStoresIsToldOfOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := make(chan error, 1)
-	go func() { _, err := tryStore(t, s, fanouttest.Volume(1, 4)); other <- err }()
+	go func() { _, err := tryStore(t, s, fanouttest.Volume(1, 4), time.Second); other <- err }()
 	refused := <-asked
 	if err := refused.Respond([]byte(`{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"PLAYER_EVENTS","seq":0}`)); err != nil {
 		t.Fatal(err)
