@@ -37,6 +37,48 @@ type conn struct {
 	reading, writing transfer
 }
 
+// borrowed holds what WriteTo has read while it is written.
+var borrowed = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// WriteTo is how io.Copy reads. It holds a buffer only while there is something to copy.
+func (c *conn) WriteTo(w io.Writer) (copied int64, err error) {
+	var b *[16 << 10]byte
+	var n int
+	var errno syscall.Errno
+	read := func(fd uintptr) bool {
+		b = borrowed.Get().(*[16 << 10]byte)
+		if n, errno = quietly(syscall.SYS_READ, fd, b[:]); errno == syscall.EAGAIN {
+			borrowed.Put(b)
+			return false
+		}
+		return true
+	}
+	for {
+		if err := c.raw.Read(read); err != nil {
+			return copied, err
+		}
+		written := 0
+		if n > 0 {
+			written, err = w.Write(b[:n])
+		}
+		borrowed.Put(b)
+		copied += int64(written)
+		switch {
+		case err != nil:
+			return copied, err
+		case errno != 0:
+			return copied, c.failed("read", errno)
+		case n == 0:
+			return copied, nil
+		}
+	}
+}
+
+// failed is net's error for that of a system call.
+func (c *conn) failed(op string, errno syscall.Errno) error {
+	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
+}
+
 // transfer is one direction, of which one call is under way at a time.
 type transfer struct {
 	call func(fd uintptr) bool // read or write; made once, because it lives on the heap
@@ -73,7 +115,7 @@ func (t *transfer) do(op string, c *conn, run func(func(uintptr) bool) error, b 
 	err := run(t.call)
 	t.b = nil
 	if err == nil && t.errno != 0 {
-		err = &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, t.errno)}
+		err = c.failed(op, t.errno)
 	}
 	return t.n, err
 }

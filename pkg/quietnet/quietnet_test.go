@@ -62,6 +62,48 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
+// io.Copy has its way of reading, which is like the other.
+func TestCopy(t *testing.T) {
+	a, b := pair(t)
+	sent := bytes.Repeat([]byte("0123456789"), 100_000)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		if _, err := a.Write(sent); err != nil {
+			t.Error(err)
+		}
+		_ = a.(interface{ CloseWrite() error }).CloseWrite()
+	})
+	var got bytes.Buffer
+	n, err := io.Copy(struct{ io.Writer }{&got}, b)
+	writing.Wait()
+	if err != nil || n != int64(len(sent)) || !bytes.Equal(got.Bytes(), sent) {
+		t.Errorf("%d bytes of %d came, or others, and %v", n, len(sent), err)
+	}
+	go b.Write([]byte("more")) //nolint:errcheck // the reader sees it
+	refused := errors.New("refused")
+	if n, err := io.Copy(refusing{refused}, a); n != 0 || err != refused { //nolint:errorlint // it is handed on
+		t.Errorf("to who refuses: %d, %v", n, err)
+	}
+	_ = a.SetReadDeadline(time.Now().Add(-time.Second))
+	if _, err := io.Copy(io.Discard, struct {
+		io.WriterTo
+		io.Reader
+	}{a.(io.WriterTo), a}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the deadline: %v", err)
+	}
+	_ = a.SetReadDeadline(time.Time{})
+	_ = b.(interface{ SetLinger(int) error }).SetLinger(0)
+	_ = b.Close()
+	var op *net.OpError
+	if _, err := io.Copy(refusing{}, a); !errors.Is(err, syscall.ECONNRESET) || !errors.As(err, &op) || op.Op != "read" {
+		t.Errorf("from who breaks off: %v", err)
+	}
+}
+
+type refusing struct{ err error }
+
+func (r refusing) Write([]byte) (int, error) { return 0, r.err }
+
 func TestErrorsAreThoseOfNet(t *testing.T) {
 	a, b := pair(t)
 	small := make([]byte, 10)
