@@ -4,7 +4,7 @@
 // load balancer has brought to another edge (a poll, a post, an upgrade to WebSocket) is relayed to
 // that address, once, over TLS where that edge speaks TLS, as the id says. What does not unseal is left to the local engine, which knows no such session
 // and says so; so it does when the owner cannot be reached, and the client starts anew. Nothing that
-// a client can make up has an edge dial anything.
+// a client can make up has an edge dial anything. A WebSocket is carried to the owner for as long as it lives.
 //
 //	client ──▶ balancer ──▶ edge A: opens sid ──▶ "edge B" ──▶ edge B: its own ──▶ engine
 package relay
@@ -20,6 +20,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pona-realtime/pona/services/edge/seal"
 )
 
@@ -31,6 +34,8 @@ type Options struct {
 	Log     *slog.Logger
 
 	TLS func() *tls.Config // of the next connection to an edge that speaks TLS; nil means with the system's authorities
+
+	Metrics prometheus.Registerer // nil means none
 }
 
 // Relay is an [http.Handler] in front of an engine. All methods may be called at the same time.
@@ -40,10 +45,14 @@ type Relay struct {
 	passes    *seal.Sealer
 	proxy     *httputil.ReverseProxy
 	transport *http.Transport
+	measured  *measured
+
+	stallTimeout, lingerTimeout time.Duration
 
 	mu      sync.Mutex
 	closed  bool
-	relayed sync.WaitGroup // requests under way at other edges
+	tunnels map[*tunnel]struct{} // under way
+	relayed sync.WaitGroup       // requests under way at other edges, and WebSockets to them
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -61,17 +70,12 @@ func New(options Options) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{options: options, sids: sids, passes: passes}
+	r := &Relay{options: options, sids: sids, passes: passes, tunnels: make(map[*tunnel]struct{}), measured: newMeasured(options.Metrics), stallTimeout: stallTimeout, lingerTimeout: lingerTimeout}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	dialer := &net.Dialer{Timeout: 2 * time.Second}
 	r.transport = &http.Transport{
-		DialContext: dialer.DialContext,
-		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) { // HTTP/1.1, which upgrades need
-			secure := &tls.Dialer{NetDialer: dialer}
-			if r.options.TLS != nil {
-				secure.Config = r.options.TLS()
-			}
-			return secure.DialContext(ctx, network, address)
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return r.dial(ctx, "http", address) },
+		DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return r.dial(ctx, "https", address)
 		},
 		MaxIdleConnsPerHost: 256,
 		IdleConnTimeout:     time.Minute, // less than the other edge's
@@ -105,7 +109,14 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	ctx, cancel := context.WithCancel(context.WithValue(request.Context(), ownerKey{}, owner))
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
-	r.proxy.ServeHTTP(w, request.WithContext(ctx))
+	request = request.WithContext(ctx)
+	if websocket.IsWebSocketUpgrade(request) {
+		r.measured.requests.WithLabelValues("websocket").Inc()
+		r.tunnel(w, request, owner)
+		return
+	}
+	r.measured.requests.WithLabelValues("polling").Inc()
+	r.proxy.ServeHTTP(w, request)
 }
 
 // ownerKey is the context key of the address that a request is relayed to.
@@ -158,6 +169,9 @@ func (r *Relay) begin() bool {
 func (r *Relay) Close() {
 	r.mu.Lock()
 	r.closed = true
+	for t := range r.tunnels {
+		t.cut()
+	}
 	r.mu.Unlock()
 	r.cancel()
 	r.relayed.Wait()

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -30,7 +29,7 @@ type edge struct {
 	engine  http.HandlerFunc // answers instead, if set
 }
 
-func newEdge(t *testing.T, secrets ...[]byte) *edge {
+func newEdge(t testing.TB, secrets ...[]byte) *edge {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +57,7 @@ func newEdge(t *testing.T, secrets ...[]byte) *edge {
 	return e
 }
 
-func (e *edge) id(t *testing.T) string {
+func (e *edge) id(t testing.TB) string {
 	t.Helper()
 	sid, err := e.GenerateID(nil)
 	if err != nil {
@@ -232,40 +231,6 @@ func TestAbortsPropagate(t *testing.T) {
 	case <-ended:
 	case <-time.After(10 * time.Second):
 		t.Error("the owner still waits")
-	}
-}
-
-func TestUpgradesAreRelayedAndCut(t *testing.T) {
-	a, b := newEdge(t, secretA), newEdge(t, secretA)
-	b.engine = func(w http.ResponseWriter, _ *http.Request) {
-		conn, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close() //nolint:errcheck // a test's
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		_, _ = io.Copy(conn, buffered) // an echo
-	}
-	conn, err := net.Dial("tcp", a.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // a test's
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	_, _ = fmt.Fprintf(conn, "GET /socket.io/?sid=%s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b.id(t))
-	reader := bufio.NewReader(conn)
-	response, err := http.ReadResponse(reader, nil)
-	if err != nil || response.StatusCode != 101 {
-		t.Fatalf("%v, %v", response, err)
-	}
-	_, _ = io.WriteString(conn, "2probe\n")
-	if line, err := reader.ReadString('\n'); err != nil || line != "2probe\n" {
-		t.Errorf("%q, %v", line, err)
-	}
-	a.Close()
-	if _, err := reader.ReadByte(); err == nil {
-		t.Error("not cut")
 	}
 }
 
