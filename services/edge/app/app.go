@@ -151,6 +151,7 @@ func (a *App) build() (err error) {
 		Secrets: secrets,
 		Next:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }),
 		Log:     a.component("relay"),
+		Metrics: a.registry,
 	}); err != nil {
 		return err
 	}

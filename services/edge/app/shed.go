@@ -17,15 +17,19 @@ import (
 // to do it more slowly: few clients need not wait for a place that is free.
 const quickly = 200
 
-// drain moves all clients away before the edge stops. It accepts new ones for a moment, until
-// balancers have seen that it is not ready. Clients that are left when ctx ends are cut afterwards.
+// drain moves all clients away before the edge stops, its own and those whose WebSockets it carries to other edges. It
+// accepts new ones for a moment, until balancers have seen that it is not ready. Clients that are left when ctx ends
+// are cut afterwards.
 func (a *App) drain(ctx context.Context) error {
 	select {
 	case <-time.After(a.settings.DrainDelay):
 	case <-ctx.Done():
 	}
-	sessions := a.server.Len()
-	rate := max(quickly, float64(sessions)/(0.9*a.settings.Drain.Seconds()))
+	sessions, relayed := a.server.Len(), a.relay.Len()
+	rate := max(quickly, float64(max(sessions, relayed))/(0.9*a.settings.Drain.Seconds()))
+	var beside sync.WaitGroup
+	beside.Go(func() { a.relay.Drain(ctx, rate) })
+	defer beside.Wait()
 	moved, err := a.server.Drain(ctx, engineio.DrainOptions{Rate: rate})
 	if err != nil {
 		a.log.Warn("not all clients could be moved away in time", "sessions", sessions, "moved", moved, "reason", err)

@@ -2,10 +2,15 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
@@ -55,6 +60,53 @@ func TestAnEdgeThatStopsMovesItsClients(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnEdgeThatStopsLetsGoOfOthersClients: those whose upgrade came to it are with it until they connect again.
+func TestAnEdgeThatStopsLetsGoOfOthersClients(t *testing.T) {
+	s := local(t)
+	withFanout(t, &s)
+	s.DrainDelay, s.Drain = 0, 10*time.Second
+	owner, other := started(t, s), started(t, s)
+	for range 3 {
+		_, opened := get(t, "http://"+owner.Addr()+"/socket.io/?EIO=4&transport=polling")
+		_, rest, _ := strings.Cut(opened, `"sid":"`)
+		sid, _, _ := strings.Cut(rest, `"`)
+		conn, response, err := websocket.DefaultDialer.Dial("ws://"+other.Addr()+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
+		if err != nil {
+			t.Fatal(err, response)
+		}
+		defer conn.Close() //nolint:errcheck // a test's
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		for _, packet := range []string{"2probe", "5"} {
+			if err := conn.WriteMessage(websocket.TextMessage, []byte(packet)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, answer, err := conn.ReadMessage(); err != nil || string(answer) != "3probe" {
+			t.Fatalf("%q, %v", answer, err)
+		}
+		defer func() {
+			var err error
+			for err == nil { // there may be a ping
+				_, _, err = conn.ReadMessage()
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the client was not told")
+			}
+		}()
+	}
+	if n := other.relay.Len(); n != 3 {
+		t.Fatalf("%d WebSockets are carried", n)
+	}
+	if err := other.drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); other.relay.Len() > 0; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d WebSockets are still carried", other.relay.Len())
+		}
 	}
 }
 
