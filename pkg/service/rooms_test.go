@@ -70,7 +70,7 @@ func TestRedisOverTLS(t *testing.T) {
 		"another's certificate":   {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisCert: others.File("edge.pem"), RedisKey: others.File("edge.key")}, "unknown certificate authority"},
 		"trusts another":          {RedisSettings{Redis: url, RedisCA: others.File("ca.pem"), RedisCert: ours.File("edge.pem"), RedisKey: ours.File("edge.key")}, "unknown authority"},
 		"trusts the system's":     {RedisSettings{Redis: url}, "unknown authority"},
-		"expects another name":    {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisName: "redis"}, "redis"},
+		"expects another name":    {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisName: "another"}, "another"},
 		"no file":                 {RedisSettings{Redis: url, RedisCA: ours.File("nothing.pem")}, "redis-ca: "},
 		"a key is no authority":   {RedisSettings{Redis: url, RedisCA: ours.File("edge.key")}, "redis-ca: no certificate in it"},
 		"no such certificate":     {RedisSettings{Redis: url, RedisCA: ours.File("ca.pem"), RedisCert: ours.File("nothing.pem"), RedisKey: ours.File("edge.key")}, "redis-cert: "},

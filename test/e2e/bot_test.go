@@ -18,9 +18,13 @@ type bot struct {
 	events int
 }
 
-func newBot(t *testing.T, addr string, guild uint64) *bot {
+// newBot connects a bot to a fanout, without TLS and token where no options say otherwise.
+func newBot(t *testing.T, addr string, guild uint64, options ...grpc.DialOption) *bot {
 	t.Helper()
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if len(options) == 0 {
+		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	}
+	conn, err := grpc.NewClient(addr, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -9,29 +10,42 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"google.golang.org/grpc"
+
+	"github.com/pona-realtime/pona/pkg/service"
 	"github.com/pona-realtime/pona/pkg/service/tlstest"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
 
-// TestClientsOverTLS has the official client speak TLS to edges themselves: over wss at one of them, and polling and upgrading by
-// way of a balancer that gives each request to another edge, so that edges relay to each other over TLS.
-func TestClientsOverTLS(t *testing.T) {
+// TestEverybodyOverTLS has the official client speak TLS to edges themselves: over wss at one of them, and polling and upgrading by
+// way of a balancer that gives each request to another edge, so that edges relay to each other over TLS. Edges and the bot show
+// certificates to the fanout, the bot a token too.
+func TestEverybodyOverTLS(t *testing.T) {
 	authority := tlstest.NewAuthority(t)
 	authority.Issue("edge")
+	authority.Issue("fanout")
 	cert, key, ca := authority.File("edge.pem"), authority.File("edge.key"), authority.File("ca.pem")
 	t.Setenv("NODE_EXTRA_CA_CERTS", ca)
 	nats := startNATS(t)
-	fanout := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL())
+	const token = "of the only bot that there is"
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fanout := start(t, "fanout", program(t, "fanout"), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", nats.URL(),
+		"--tls-cert", authority.File("fanout.pem"), "--tls-key", authority.File("fanout.key"), "--tls-client-ca", ca, "--bot-tokens", tokens)
 	line, _ := fanout.await(t, 0, "where it listens", fanoutLine.MatchString)
-	grpc := fanoutLine.FindStringSubmatch(line)[1]
+	at := fanoutLine.FindStringSubmatch(line)[1]
 	var edges []string
 	for i := range 2 {
 		edge := start(t, fmt.Sprint("edge ", i), program(t, "edge"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--auth", "insecure-dev",
-			"--fanout", grpc, "--cluster-key", "the secret that both of these edges share", "--tls-cert", cert, "--tls-key", key, "--relay-ca", ca)
+			"--fanout", at, "--cluster-key", "the secret that both of these edges share", "--tls-cert", cert, "--tls-key", key, "--relay-ca", ca,
+			"--fanout-ca", ca, "--fanout-cert", cert, "--fanout-key", key, "--fanout-name", "fanout")
 		line, _ := edge.await(t, 0, "where it listens", edgeLine.MatchString)
 		edges = append(edges, edgeLine.FindStringSubmatch(line)[1])
 	}
@@ -47,7 +61,11 @@ func TestClientsOverTLS(t *testing.T) {
 		l.payload(t, "handshake")
 	}
 	listeners[2].await(t, 0, "its upgrade", func(line string) bool { return strings.Contains(line, `"transport","name":"websocket"`) })
-	bot := newBot(t, grpc, guild)
+	security, err := service.ClientTLS{CA: ca, Cert: cert, Key: key, Name: "fanout"}.Credentials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bot := newBot(t, at, guild, grpc.WithTransportCredentials(security), grpc.WithPerRPCCredentials(bearer(token)))
 	for range 10 {
 		bot.publish(t, &playerv1.Event{Kind: &playerv1.Event_PauseUpdated{PauseUpdated: &playerv1.PauseUpdated{Paused: true}}})
 	}
@@ -58,6 +76,15 @@ func TestClientsOverTLS(t *testing.T) {
 	}
 	speaksTLS(t, edges[0], ca)
 }
+
+// bearer is a token that a bot shows at each call.
+type bearer string
+
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
+
+func (bearer) RequireTransportSecurity() bool { return true }
 
 // balance gives each request to the next edge.
 func balance(t *testing.T, authority *tlstest.Authority, edges []string) string {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Authority signs certificates for 127.0.0.1, which servers and clients may show. Its own is ca.pem.
+// Authority signs certificates for 127.0.0.1 and their own names, which servers and clients may show. Its own is ca.pem.
 type Authority struct {
 	t      testing.TB
 	folder string
@@ -50,7 +50,7 @@ func (a *Authority) issue(name string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: a.cert == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: a.cert == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{name},
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}

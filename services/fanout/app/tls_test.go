@@ -67,7 +67,7 @@ func TestCallersShowCertificates(t *testing.T) {
 		"no certificate":        {&service.ClientTLS{CA: ours.File("ca.pem")}, codes.Unavailable},
 		"another's certificate": {&service.ClientTLS{CA: ours.File("ca.pem"), Cert: others.File("edge.pem"), Key: others.File("edge.key")}, codes.Unavailable},
 		"trusts another":        {&service.ClientTLS{CA: others.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key")}, codes.Unavailable},
-		"expects another name":  {&service.ClientTLS{CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key"), Name: "fanout"}, codes.Unavailable},
+		"expects another name":  {&service.ClientTLS{CA: ours.File("ca.pem"), Cert: ours.File("edge.pem"), Key: ours.File("edge.key"), Name: "another"}, codes.Unavailable},
 	} {
 		if got := publish(dial(t, f.GRPCAddr(), test.tls), ""); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
