@@ -149,7 +149,7 @@ func (s RedisSettings) dialer(url *tls.Config) (func(ctx context.Context, networ
 func (r *Redis) Watch(ctx context.Context) {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, redisPulse
-	up, said := false, false
+	up, said, once := false, false, false
 	for {
 		pause := redisPulse
 		err := r.Client.Ping(ctx).Err()
@@ -159,13 +159,13 @@ func (r *Redis) Watch(ctx context.Context) {
 		case err != nil:
 			if up || !said {
 				r.log.Warn("Redis not reachable, trying again", "error", err)
-				if !said {
-					r.condition.Down(err.Error())
-				}
+			}
+			if !once {
+				r.condition.Down(err.Error())
 			}
 			up, said, pause = false, true, retry.NextBackOff()
 		case !up:
-			up, said = true, true
+			up, said, once = true, true, true
 			retry.Reset()
 			r.log.Info("Redis connected")
 			r.condition.Up()

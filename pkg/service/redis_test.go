@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,43 @@ func TestRedisThatComesAndGoes(t *testing.T) {
 	if err := r.Client.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestTheLastReasonIsShown waits for a Redis that is not there, and then for one that does not let it in.
+func TestTheLastReasonIsShown(t *testing.T) {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("no redis-server is installed (Debian: redis-server)")
+	}
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	h := health.New()
+	r, err := NewRedis(RedisSettings{Redis: "unix://" + socket}, h.Condition("redis"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.Watch(ctx) }()
+	defer func() { stop(); <-ended; _ = r.Client.Close() }()
+	expect := func(reason string) {
+		t.Helper()
+		tick, deadline := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+		defer tick.Stop()
+		for missing := h.Missing(); len(missing) == 0 || !strings.Contains(missing[0].Reason, reason); missing = h.Missing() {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Fatalf("shows %v, want %q", missing, reason)
+			}
+		}
+	}
+	expect("no such file")
+	server := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir(), "--requirepass", "a-secret")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	expect("NOAUTH")
 }
 
 func TestRedisURLIsChecked(t *testing.T) {

@@ -86,8 +86,8 @@ func (w *natsWatch) security() nats.Option {
 	}
 }
 
-// insist tries until it works, logs the first failure, and returns an error only when ctx ends or
-// the error is backoff.Permanent.
+// insist tries until it works, logs the first failure and shows the last one, and returns an error only when ctx
+// ends or the error is backoff.Permanent.
 func (w *natsWatch) insist(ctx context.Context, failing string, try func() error) error {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 5*time.Second
@@ -97,9 +97,9 @@ func (w *natsWatch) insist(ctx context.Context, failing string, try func() error
 		backoff.WithNotify(func(err error, _ time.Duration) {
 			if !said {
 				w.log.Warn(failing, "error", err)
-				w.condition.Down(err.Error())
 			}
 			said = true
+			w.condition.Down(err.Error())
 		}))
 	return err
 }

@@ -55,22 +55,7 @@ func TestNATSOverTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, "", test.change)
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: fanouttest.Patience}
-			var said string
-			for deadline := time.Now().Add(fanouttest.Patience); !strings.Contains(said, test.want); {
-				if time.Now().After(deadline) {
-					t.Fatalf("/readyz says %s, want %q", said, test.want)
-				}
-				response, err := client.Get("http://" + f.AdminAddr() + "/readyz")
-				if err != nil {
-					t.Fatal(err)
-				}
-				body, _ := io.ReadAll(response.Body)
-				_ = response.Body.Close()
-				if said = string(body); response.StatusCode == http.StatusOK {
-					t.Fatal("ready")
-				}
-			}
+			said := awaitMissing(t, f, test.want)
 			if strings.Contains(said, "a-secret") || strings.Contains(said, "wrong@") {
 				t.Error(said)
 			}
@@ -120,4 +105,36 @@ func TestNATSGetsAnotherAuthority(t *testing.T) {
 			t.Fatal("the fanout has not found NATS again")
 		}
 	}
+}
+
+// TestTheLastReasonIsShown has a fanout wait for a NATS that is not there, and then for one that does not let it in.
+func TestTheLastReasonIsShown(t *testing.T) {
+	nats := fanouttest.StartNATS(t, func(o *server.Options) { o.Username, o.Password = "pona", "a-secret" })
+	_, address, _ := strings.Cut(nats.URL(), "://")
+	nats.Stop()
+	f := start(t, "nats://pona:wrong@"+address)
+	awaitMissing(t, f, "no servers available")
+	nats.Start()
+	awaitMissing(t, f, "Authorization Violation")
+}
+
+// awaitMissing waits until a fanout says that it is not ready for a reason, and returns what it says.
+func awaitMissing(t *testing.T, f *fanout, reason string) (said string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: fanouttest.Patience}
+	for deadline := time.Now().Add(fanouttest.Patience); !strings.Contains(said, reason); {
+		if time.Now().After(deadline) {
+			t.Fatalf("/readyz says %s, want %q", said, reason)
+		}
+		response, err := client.Get("http://" + f.AdminAddr() + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if said = string(body); response.StatusCode == http.StatusOK {
+			t.Fatal("ready")
+		}
+	}
+	return said
 }
