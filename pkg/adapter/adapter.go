@@ -33,7 +33,6 @@ type Flags struct {
 	Volatile     bool          // not to sockets whose transport cannot take it now
 	Uncompressed bool          // without compression
 	Timeout      time.Duration // for the clients' answers, whole milliseconds on the wire; 0: none was given
-	FirstAnswer  bool          // one client's answer is enough (expectSingleResponse)
 }
 
 // Socket is what the others are told of a socket.

@@ -16,10 +16,10 @@ const (
 
 // conn is a connection for subscriptions to one node of Redis.
 type conn struct {
-	node        *redis.Client
-	address     string
-	pubsub      *redis.PubSub
-	unconfirmed int // subscriptions sent and not answered; guarded by subscriptions.mu
+	node       *redis.Client
+	address    string
+	pubsub     *redis.PubSub
+	unanswered int // subscriptions begun and ended without an answer yet; guarded by subscriptions.mu
 }
 
 // ended makes a PubSub read from and write to the connection it has, and never dial by itself: it would

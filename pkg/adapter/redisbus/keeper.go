@@ -11,8 +11,8 @@ import (
 const (
 	// batch bounds the channels of one command.
 	batch = 512
-	// window bounds the subscriptions under way on one connection. Redis answers each, and cuts a
-	// subscriber for which it keeps more than 32 MB: a hundred thousand at once would come near it.
+	// window bounds the subscriptions, begun and ended, under way on one connection. Redis answers each, and
+	// cuts a subscriber for which it keeps more than 32 MB: a hundred thousand at once would come near it.
 	window = 4096
 	// pulse is the time between two pings on a connection: a Redis that hangs is given up, with what it was
 	// subscribed to, in the time that a failover from it takes, or little more.
@@ -59,7 +59,12 @@ func (s *subscriptions) keep(ctx context.Context) {
 // settle works through what is pending, as far as the connections' windows allow; readers wake the keeper
 // for the rest.
 func (s *subscriptions) settle(ctx context.Context) error {
-	for more := true; more; {
+	for before := -1; before != 0; {
+		left := s.backlog()
+		if left == before {
+			return nil
+		}
+		before = left
 		names, unwanted, err := s.take()
 		for on, names := range unwanted {
 			s.unsubscribe(on, names)
@@ -69,21 +74,25 @@ func (s *subscriptions) settle(ctx context.Context) error {
 			return err
 		}
 		groups, err := s.group(ctx, names)
-		more = false
 		for node, names := range groups {
 			if err != nil {
 				s.putBack(names)
 				continue
 			}
-			var sent int
-			sent, err = s.subscribe(ctx, node, names)
-			more = more || sent > 0
+			err = s.subscribe(ctx, node, names)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// backlog is how many names are pending.
+func (s *subscriptions) backlog() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.pending)
 }
 
 // take cuts a piece off what is pending: names to subscribe to, and those that nobody wants any more. The
@@ -93,20 +102,24 @@ func (s *subscriptions) take() (names []string, unwanted map[*conn][]string, err
 	defer s.mu.Unlock()
 	n := min(len(s.pending), window)
 	unwanted = map[*conn][]string{}
+	var later []string
 	for _, name := range s.pending[:n] {
 		c := s.channels[name]
 		c.queued = false
 		switch {
+		case c.conn != nil && c.unwanted && !c.ending && c.conn.unanswered >= window:
+			c.queued, later = true, append(later, name)
 		case c.conn == nil && !c.unwanted:
 			names = append(names, name)
 		case c.conn == nil:
 			s.drop(name, c)
 		case c.unwanted && !c.ending:
 			c.ending = true
+			c.conn.unanswered++
 			unwanted[c.conn] = append(unwanted[c.conn], name)
 		}
 	}
-	s.pending = s.pending[n:]
+	s.pending = append(s.pending[n:], later...)
 	if len(s.pending) == 0 {
 		s.pending = nil
 	}
@@ -167,41 +180,41 @@ func (s *subscriptions) home(ctx context.Context, cluster *redis.ClusterClient) 
 }
 
 // subscribe sends as many names as the connection's window allows, and puts the rest back.
-func (s *subscriptions) subscribe(ctx context.Context, node *redis.Client, names []string) (sent int, err error) {
+func (s *subscriptions) subscribe(ctx context.Context, node *redis.Client, names []string) error {
 	on, err := s.connect(ctx, node)
 	if err != nil {
 		s.putBack(names)
-		return 0, err
+		return err
 	}
 	names, rest := s.assign(on, names)
 	s.putBack(rest)
-	for sent < len(names) {
+	for len(names) > 0 {
 		size := batch
 		if _, cluster := s.bus.client.(*redis.ClusterClient); cluster && s.bus.wire.sharded() {
 			size = 1 // a command may name channels of one slot only
 		}
-		part := names[sent:min(sent+size, len(names))]
-		if err := s.bus.wire.subscribe(ended, on.pubsub, part...); err != nil {
+		size = min(size, len(names))
+		if err := s.bus.wire.subscribe(ended, on.pubsub, names[:size]...); err != nil {
 			s.lose(on, err)
-			return sent, err
+			return err
 		}
-		sent += len(part)
+		names = names[size:]
 	}
-	return sent, nil
+	return nil
 }
 
 // assign notes which names are about to be subscribed to on a connection.
 func (s *subscriptions) assign(on *conn, names []string) (assigned, rest []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := min(len(names), max(window-on.unconfirmed, 0))
+	n := min(len(names), max(window-on.unanswered, 0))
 	for _, name := range names[:n] {
 		if c := s.channels[name]; c != nil && c.conn == nil && !c.unwanted {
 			c.conn = on
 			assigned = append(assigned, name)
 		}
 	}
-	on.unconfirmed += len(assigned)
+	on.unanswered += len(assigned)
 	return assigned, names[n:]
 }
 

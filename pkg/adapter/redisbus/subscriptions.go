@@ -202,9 +202,9 @@ func (s *subscriptions) confirm(on *conn, name string) {
 	}
 }
 
-// answered notes that one subscription fewer is under way. The lock is held.
+// answered notes that one answer fewer is awaited. The lock is held.
 func (s *subscriptions) answered(on *conn) {
-	if on.unconfirmed--; on.unconfirmed == window/2 {
+	if on.unanswered--; on.unanswered == window/2 {
 		s.nudge()
 	}
 }
@@ -214,7 +214,14 @@ func (s *subscriptions) answered(on *conn) {
 func (s *subscriptions) remove(on *conn, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.channels[name]; c != nil && c.conn == on && (c.ending || c.confirmed) {
+	c := s.channels[name]
+	if c == nil || c.conn != on {
+		return
+	}
+	if c.ending {
+		s.answered(on)
+	}
+	if c.ending || c.confirmed {
 		s.misplaced(name, c)
 	}
 }

@@ -59,11 +59,11 @@ type options struct {
 	Flags  *flags `json:"flags,omitempty"`
 }
 
+// flags of others than these, such as expectSingleResponse, are the asker's own affair.
 type flags struct {
-	Volatile    bool     `json:"volatile,omitempty"`
-	Compress    *bool    `json:"compress,omitempty"`
-	Timeout     *float64 `json:"timeout,omitempty"` // milliseconds
-	FirstAnswer bool     `json:"expectSingleResponse,omitempty"`
+	Volatile bool     `json:"volatile,omitempty"`
+	Compress *bool    `json:"compress,omitempty"`
+	Timeout  *float64 `json:"timeout,omitempty"` // milliseconds
 }
 
 func optionsOf(t adapter.Target, f *flags) *options {
@@ -71,7 +71,7 @@ func optionsOf(t adapter.Target, f *flags) *options {
 }
 
 func flagsOf(f adapter.Flags) *flags {
-	out := &flags{Volatile: f.Volatile, FirstAnswer: f.FirstAnswer}
+	out := &flags{Volatile: f.Volatile}
 	if f.Uncompressed {
 		out.Compress = new(bool)
 	}
@@ -93,7 +93,7 @@ func (o *options) flags() (f adapter.Flags) {
 	if o.Flags == nil {
 		return f
 	}
-	f.Volatile, f.FirstAnswer = o.Flags.Volatile, o.Flags.FirstAnswer
+	f.Volatile = o.Flags.Volatile
 	f.Uncompressed = o.Flags.Compress != nil && !*o.Flags.Compress
 	if ms := o.Flags.Timeout; ms != nil && *ms > 0 {
 		f.Timeout = time.Duration(min(*ms, float64(maxTimeout/time.Millisecond)) * float64(time.Millisecond))
