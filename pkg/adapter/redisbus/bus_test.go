@@ -117,7 +117,7 @@ func TestRedisRestarts(t *testing.T) {
 				}
 			}
 			for i := range logs {
-				logs[i].want(t, "Redis cannot be reached, trying again", "Redis is back, subscribing again")
+				logs[i].want(t, "no subscriptions at Redis, rooms end at this server, trying again", "connected to Redis, subscribing to rooms again")
 			}
 		})
 	}
@@ -153,7 +153,7 @@ func TestRefusedSubscriptions(t *testing.T) {
 	if _, err := node.Join("/later", adaptertest.NewLocal()).Servers(t.Context()); err != nil || !b.Stats().Reachable {
 		t.Errorf("%v, %+v", err, b.Stats())
 	}
-	log.want(t, "Redis cannot be reached, trying again", "Redis is back, subscribing again")
+	log.want(t, "no subscriptions at Redis, rooms end at this server, trying again", "connected to Redis, subscribing to rooms again")
 }
 
 // TestForeignBytes publishes what is no message on every channel of a namespace.

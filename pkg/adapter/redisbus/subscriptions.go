@@ -272,7 +272,7 @@ func (s *subscriptions) unreachable(err error) {
 	var refusal redis.Error
 	s.refused = errors.As(err, &refusal)
 	if s.lost == nil {
-		s.bus.opts.Log.Warn("Redis cannot be reached, trying again", "error", err)
+		s.bus.opts.Log.Warn("no subscriptions at Redis, rooms end at this server, trying again", "error", err)
 		close(s.outage)
 	}
 	s.lost = err
@@ -283,6 +283,6 @@ func (s *subscriptions) reachable() {
 	if s.lost != nil {
 		s.lost, s.refused = nil, false
 		s.outage = make(chan struct{})
-		s.bus.opts.Log.Info("Redis is back, subscribing again", "channels", len(s.channels))
+		s.bus.opts.Log.Info("connected to Redis, subscribing to rooms again", "channels", len(s.channels))
 	}
 }
