@@ -86,10 +86,12 @@ func TestRetriedEventIsStoredAndDeliveredOnce(t *testing.T) {
 func TestSnapshotIsFollowedByExactlyTheEventsAfterIt(t *testing.T) {
 	t.Parallel() // it mostly waits
 	f := startReady(t, fanouttest.StartNATS(t).URL())
-	const total = 600
+	var total int // known when the test's defers have run, before its cleanups
 	var published sync.WaitGroup
-	published.Go(func() { publishNumbers(t, f.GRPCAddr(), guild, total) })
+	subscribed := make(chan struct{})
+	published.Go(func() { total = publishNumbers(t, f.GRPCAddr(), guild, subscribed) })
 	defer published.Wait()
+	defer close(subscribed)
 	for i := range 10 {
 		edge := fanouttest.NewEdge(t, f.GRPCAddr(), "edge")
 		edge.AwaitOwned(8)
@@ -223,16 +225,22 @@ func TestNewestPositionWins(t *testing.T) {
 	}
 }
 
-// publishNumbers publishes the volumes 1 to total, one after the other.
-func publishNumbers(t testing.TB, address string, guildID uint64, total int) {
+// publishNumbers publishes the volumes from 1 on, one after the other, until it is enough, and returns the last.
+func publishNumbers(t testing.TB, address string, guildID uint64, enough <-chan struct{}) (last int) {
 	bot := fanouttest.NewBot(t, address)
-	for i := range total {
+	for {
+		select {
+		case <-enough:
+			return last
+		default:
+		}
 		if _, err := bot.Client.Publish(context.Background(), &botv1.PublishRequest{
-			Events: []*playerv1.Event{fanouttest.Volume(guildID, i+1)},
+			Events: []*playerv1.Event{fanouttest.Volume(guildID, last+1)},
 		}); err != nil {
 			t.Error(err)
-			return
+			return last
 		}
+		last++
 	}
 }
 
