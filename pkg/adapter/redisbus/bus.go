@@ -25,6 +25,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -201,9 +202,14 @@ func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
 		return err
 	}
 	err := cluster.ForEachMaster(ctx, add)
-	_ = cluster.ForEachSlave(ctx, add) // few listen there: a master that was replaced, for a moment
+	brief, cancel := context.WithTimeout(ctx, replicaTime)
+	defer cancel()
+	_ = cluster.ForEachSlave(brief, add) // few listen there: who was connected to a master that was replaced
 	return int(total.Load()), err
 }
+
+// replicaTime is what replicas have to say who listens to them: one that hangs must not fail requests.
+const replicaTime = 500 * time.Millisecond
 
 // publishBy is who publishes. In a Redis Cluster every node passes classic messages on: this process uses
 // always the same one, so that they stay in order whatever their channels. Sharded ones have their places,

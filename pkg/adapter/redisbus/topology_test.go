@@ -72,7 +72,7 @@ func TestRedisCluster(t *testing.T) {
 		addresses = append(addresses, s.Addr())
 	}
 	connect := func() *redis.ClusterClient {
-		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses, MaxRetries: -1, DialerRetries: 1})
+		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 	}
 	first := connect()
 	defer first.Close()
@@ -89,6 +89,45 @@ func TestRedisCluster(t *testing.T) {
 		t.Run(fmt.Sprintf("a slot moves, %d namespaces elsewhere", elsewhere), func(t *testing.T) {
 			slotMoves(t, first, addresses, connect, elsewhere)
 		})
+	}
+	t.Run("a replica hangs", func(t *testing.T) { replicaHangs(t, addresses, connect) })
+}
+
+// replicaHangs lets a replica join and hang: it is asked who listens there too, and not waited for.
+func replicaHangs(t *testing.T, addresses []string, connect func() *redis.ClusterClient) {
+	replica := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "30000")
+	master, at := redis.NewClient(&redis.Options{Addr: addresses[0]}), redis.NewClient(&redis.Options{Addr: replica.Addr()})
+	defer master.Close()
+	defer at.Close()
+	if err := at.Do(t.Context(), "CLUSTER", "MEET", "127.0.0.1", master.Options().Addr[len("127.0.0.1:"):]).Err(); err != nil {
+		t.Fatal(err)
+	}
+	id := master.Do(t.Context(), "CLUSTER", "MYID").Val()
+	waitFor(t, func() bool { return at.Do(t.Context(), "CLUSTER", "REPLICATE", id).Err() == nil })
+	var client *redis.ClusterClient
+	waitFor(t, func() bool {
+		client = connect()
+		found := false
+		_ = client.ForEachSlave(t.Context(), func(context.Context, *redis.Client) error { found = true; return nil })
+		if !found {
+			_ = client.Close()
+		}
+		return found
+	})
+	var clusters [2]*adapter.Cluster
+	for i, c := range []*redis.ClusterClient{client, connect()} {
+		node := adapter.NewNode(over(t, c, Options{Key: "replica"}), adapter.Options{})
+		t.Cleanup(node.Close)
+		clusters[i] = node.Join("/", adaptertest.NewLocal())
+	}
+	waitFor(t, func() bool { n, err := clusters[0].Servers(t.Context()); return n == 1 && err == nil })
+	replica.Pause()
+	began := time.Now()
+	if _, err := clusters[0].FetchSockets(t.Context(), adapter.Target{}); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("took %s", took)
 	}
 }
 
