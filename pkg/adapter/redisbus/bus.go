@@ -196,20 +196,25 @@ func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
 		return int(n), err
 	}
 	var total atomic.Int64
-	add := func(ctx context.Context, c *redis.Client) error {
-		n, err := count(ctx, c)
-		total.Add(n)
-		return err
+	add := func(ctx context.Context) func(context.Context, *redis.Client) error {
+		return func(_ context.Context, c *redis.Client) error {
+			n, err := count(ctx, c)
+			total.Add(n)
+			return err
+		}
 	}
-	err := cluster.ForEachMaster(ctx, add)
-	brief, cancel := context.WithTimeout(ctx, replicaTime)
+	brief, cancel := context.WithTimeout(ctx, hangTime)
+	err := cluster.ForEachMaster(brief, add(ctx))
+	cancel()
+	brief, cancel = context.WithTimeout(ctx, hangTime)
 	defer cancel()
-	_ = cluster.ForEachSlave(brief, add) // few listen there: who was connected to a master that was replaced
+	_ = cluster.ForEachSlave(brief, add(brief)) // few listen there: who was connected to a master that was replaced
 	return int(total.Load()), err
 }
 
-// replicaTime is what replicas have to say who listens to them: one that hangs must not fail requests.
-const replicaTime = 500 * time.Millisecond
+// hangTime is what a node has to say which others there are, before go-redis goes by what it knows already, and what
+// replicas have to say who listens to them: one that hangs must not fail requests.
+const hangTime = 500 * time.Millisecond
 
 // publishBy is who publishes. In a Redis Cluster every node passes classic messages on: this process uses
 // always the same one, so that they stay in order whatever their channels. Sharded ones have their places,

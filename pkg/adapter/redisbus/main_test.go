@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/redis/go-redis/v9/logging"
@@ -9,5 +10,9 @@ import (
 
 func TestMain(m *testing.M) {
 	logging.Disable() // go-redis returns what it logs
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // most tests wait for servers, not for a processor
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
