@@ -1,4 +1,4 @@
-package adapter_test
+package memory
 
 import (
 	"context"
@@ -6,14 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/adapter/adaptertest"
-	"github.com/pona-realtime/pona/pkg/adapter/memory"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // asked is a namespace whose clients are asked in a way of a test's own.
 type asked struct {
@@ -29,7 +24,7 @@ func (a asked) Ask(ctx context.Context, _ adapter.Target, _ adapter.Flags, _ ada
 // pair is an asker, and the node that it asks.
 func pair(t *testing.T, opts adapter.Options, ask func(context.Context, func(int), func(adapter.Value))) (here *adapter.Cluster, there *adapter.Node) {
 	t.Helper()
-	bus := &memory.Bus{}
+	bus := &Bus{}
 	t.Cleanup(bus.Wait)
 	near, there := adapter.NewNode(bus, adapter.Options{}), adapter.NewNode(bus, opts)
 	t.Cleanup(near.Close)
