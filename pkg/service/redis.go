@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +117,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 		connect, address = func(retries int) redis.UniversalClient {
 			o := *options
 			o.DialerRetries, o.MaxRetries = 1, retries
+			o.Addrs = slices.Clone(o.Addrs) // a client appends to it the nodes that it finds
 			return redis.NewClusterClient(&o)
 		}, strings.Join(options.Addrs, ",")
 		options.Dialer, err = s.dialer(options.TLSConfig)

@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func TestRedisCluster(t *testing.T) {
 		addresses = append(addresses, s.Addr())
 	}
 	connect := func() *redis.ClusterClient {
-		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
+		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: slices.Clone(addresses), MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 	}
 	first := connect()
 	defer first.Close()
