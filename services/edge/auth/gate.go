@@ -72,7 +72,7 @@ func NewGate(identity Identity, members Membership, options GateOptions) (*Gate,
 		if err != nil {
 			return nil, err
 		}
-		second = &shared{client: options.Redis, sealer: sealer, log: options.Log}
+		second = &shared{client: options.Redis, sealer: sealer, timeout: sharedTimeout, log: options.Log}
 	}
 	cache := options.Cache.withDefaults()
 	ofUsers := cache

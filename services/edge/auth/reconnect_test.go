@@ -57,9 +57,14 @@ func TestReconnectingUsersCostOneQuestionEach(t *testing.T) {
 func TestARollingRestartCostsNoQuestions(t *testing.T) {
 	const sockets, users, guilds = 1000, 100, 20
 	f, client := edgetest.StartDiscord(t), startRedis(t)
-	reconnect(t, newDiscord(t, f, sharing(client, "k"), patient), sockets, users, guilds)
+	started := func() *Gate {
+		g := newDiscord(t, f, sharing(client, "k"), patient)
+		g.users.shared.timeout = time.Minute // both memories'
+		return g
+	}
+	reconnect(t, started(), sockets, users, guilds)
 	before := f.Asked("")
-	reconnect(t, newDiscord(t, f, sharing(client, "k"), patient), sockets, users, guilds)
+	reconnect(t, started(), sockets, users, guilds)
 	if n := f.Asked("") - before; n != 0 || before != 2*users {
 		t.Errorf("%d questions, and %d after the restart", before, n)
 	}

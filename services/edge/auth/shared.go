@@ -26,13 +26,14 @@ const (
 // shared is the second level of the memories, in Redis: what one edge has been told, the others know,
 // also after a restart. Keys are HMACs and values are sealed, both under the cluster's key, and a value
 // opens under its own key only: who reads Redis learns neither tokens nor users, and who writes it
-// lets nobody in. Redis is never waited for longer than sharedTimeout, and its trouble is no one's.
+// lets nobody in. Redis is never waited for longer than timeout, and its trouble is no one's.
 type shared struct {
-	client redis.UniversalClient
-	sealer *seal.Sealer
-	log    *slog.Logger
-	failed atomic.Int64 // calls in a row
-	pause  atomic.Int64 // nanoseconds since 1970 until when Redis is left alone
+	client  redis.UniversalClient
+	sealer  *seal.Sealer
+	timeout time.Duration
+	log     *slog.Logger
+	failed  atomic.Int64 // calls in a row
+	pause   atomic.Int64 // nanoseconds since 1970 until when Redis is left alone
 
 	mu    sync.Mutex
 	owed  map[string]uint64 // keys in Redis to be erased before anything there is believed again, numbered by
@@ -68,7 +69,7 @@ func recall[V, K any](ctx context.Context, s *shared, name func(K) string, key K
 	if s == nil || s.paused() {
 		return v, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if !s.settle(ctx) {
 		return v, false
@@ -92,7 +93,7 @@ func store[V, K any](ctx context.Context, s *shared, name func(K) string, key K,
 	if err != nil || ttl < time.Millisecond {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	in := sharedPrefix + name(key)
 	s.away(s.client.Set(ctx, in, s.sealer.Seal(string(content), in), ttl).Err())
@@ -107,7 +108,7 @@ func erase[K any](ctx context.Context, s *shared, name func(K) string, key K) {
 	if s.paused() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	s.settle(ctx)
 }
