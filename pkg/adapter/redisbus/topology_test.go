@@ -46,14 +46,7 @@ func TestSentinelFailover(t *testing.T) {
 				t.Cleanup(node.Close)
 				clusters[i] = node.Join("/", adaptertest.NewLocal())
 			}
-			works := func() bool {
-				n, err := clusters[0].Servers(t.Context())
-				if n != 1 || err != nil {
-					return false
-				}
-				_, err = clusters[0].FetchSockets(t.Context(), adapter.Target{})
-				return err == nil
-			}
+			works := func() bool { return asksTheOther(t, clusters[0]) }
 			waitFor(t, works)
 			end(redises.Master)
 			redises.AwaitFailover(t)
@@ -64,6 +57,16 @@ func TestSentinelFailover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asksTheOther says whether a node knows of one other, and has an answer of it.
+func asksTheOther(t *testing.T, c *adapter.Cluster) bool {
+	n, err := c.Servers(t.Context())
+	if n != 1 || err != nil {
+		return false
+	}
+	_, err = c.FetchSockets(t.Context(), adapter.Target{})
+	return err == nil
 }
 
 // TestRedisCluster holds the promises on three masters, and goes on while a slot moves between them.
@@ -150,14 +153,7 @@ func slotMoves(t *testing.T, first *redis.ClusterClient, addresses []string, con
 			t.Fatal(err)
 		}
 	}
-	works := func() bool {
-		n, err := clusters[0].Servers(t.Context())
-		if n != 1 || err != nil {
-			return false
-		}
-		_, err = clusters[0].FetchSockets(t.Context(), adapter.Target{})
-		return err == nil
-	}
+	works := func() bool { return asksTheOther(t, clusters[0]) }
 	waitFor(t, works)
 	channel := key + "#" + namespace + "#"
 	slot := first.ClusterKeySlot(t.Context(), channel).Val()
