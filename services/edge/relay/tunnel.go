@@ -95,6 +95,7 @@ func (r *Relay) tunnel(w http.ResponseWriter, request *http.Request, owner strin
 			w.Header()[name] = values
 		}
 		w.WriteHeader(response.StatusCode)
+		_ = conn.SetReadDeadline(time.Now().Add(r.lingerTimeout))
 		_, _ = io.Copy(w, response.Body) // who is refused and gone misses nothing
 		_ = conn.Close()
 		return

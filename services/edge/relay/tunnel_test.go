@@ -170,6 +170,28 @@ func TestRefusedUpgradesAreAnswered(t *testing.T) {
 	}
 }
 
+// TestARefusalThatNeverEnds is given up: an owner that stands still holds nobody for long.
+func TestARefusalThatNeverEnds(t *testing.T) {
+	a, b := newEdge(t, secretA), newEdge(t, secretA)
+	a.lingerTimeout = 100 * time.Millisecond
+	b.engine = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "10")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+	conn, err := net.Dial("tcp", a.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // a test's
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = fmt.Fprintf(conn, "GET /socket.io/?sid=%s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b.id(t))
+	if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the client still waits")
+	}
+}
+
 // TestWebSocketsAreCut when the relay closes, an end breaks off, takes nothing, or goes on when the other has ended.
 func TestWebSocketsAreCut(t *testing.T) {
 	for name, cut := range map[string]func(a *edge, client, owner net.Conn){
