@@ -28,7 +28,11 @@ func (a *App) drain(ctx context.Context) error {
 	sessions, relayed := a.server.Len(), a.relay.Len()
 	rate := max(quickly, float64(max(sessions, relayed))/(0.9*a.settings.Drain.Seconds()))
 	var beside sync.WaitGroup
-	beside.Go(func() { a.relay.Drain(ctx, rate) })
+	beside.Go(func() {
+		if moved := a.relay.Drain(ctx, rate); relayed > 0 {
+			a.log.Info("clients of other edges have been let go of", "sessions", relayed, "moved", moved)
+		}
+	})
 	defer beside.Wait()
 	moved, err := a.server.Drain(ctx, engineio.DrainOptions{Rate: rate})
 	if err != nil {
