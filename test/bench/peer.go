@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/pona-realtime/pona/pkg/freeport"
 )
 
 // peer is a running server, or the running programs that together are one.
@@ -88,7 +90,7 @@ func startNodes(o options, logs string) (_ *peer, err error) {
 			p.stop()
 		}
 	}()
-	free, err := freeAddresses(1)
+	free, err := freeport.TakeN(1)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func startLibrary(o options, logs string) (*peer, error) {
 
 // startControlled starts a server with a control port.
 func startControlled(logs, name string, env []string, program string, args ...string) (*peer, error) {
-	free, err := freeAddresses(2)
+	free, err := freeport.TakeN(2)
 	if err != nil {
 		return nil, err
 	}

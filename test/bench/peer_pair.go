@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/pona-realtime/pona/pkg/freeport"
 )
 
 // natsRole as first argument makes this program a NATS server: a process of its own, so that its CPU
@@ -38,7 +40,7 @@ func startPair(o options, logs string, edges int) (_ *peer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	free, err := freeAddresses(3 + 2*edges)
+	free, err := freeport.TakeN(3 + 2*edges)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -127,18 +126,4 @@ func (p *process) peak() (int64, error) {
 	kilobytes, _, _ := strings.Cut(after, "kB")
 	n, err := strconv.ParseInt(strings.TrimSpace(kilobytes), 10, 64)
 	return n << 10, err
-}
-
-// freeAddresses finds n loopback addresses nobody listens on.
-func freeAddresses(n int) ([]string, error) {
-	addresses := make([]string, n)
-	for i := range addresses {
-		listener, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer listener.Close() // after the last is found, or one could be found twice
-		addresses[i] = listener.Addr().String()
-	}
-	return addresses, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/freeport"
 	"github.com/pona-realtime/pona/services/devstack/proxy"
 )
 
@@ -59,7 +59,7 @@ func startStack(ctx context.Context, bin, folder string, s size) (*stack, error)
 }
 
 func (k *stack) start(ctx context.Context, bin string, s size) error {
-	ports, err := freeAddresses(2*s.NATS + 1 + 2*s.Fanouts + 2*s.Edges)
+	ports, err := freeport.TakeN(2*s.NATS + 1 + 2*s.Fanouts + 2*s.Edges)
 	if err != nil {
 		return err
 	}
@@ -201,17 +201,4 @@ func (k *stack) stop() {
 		k.proxy.Wait()
 	}
 	k.group.Wait()
-}
-
-// freeAddresses finds n loopback addresses nobody listens on.
-func freeAddresses(n int) (addresses []string, err error) {
-	for range n {
-		listener, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, errors.Join(errors.New("find a free port"), err)
-		}
-		defer listener.Close() // after the last is found, or one could be found twice
-		addresses = append(addresses, listener.Addr().String())
-	}
-	return addresses, nil
 }

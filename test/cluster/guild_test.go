@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+	"github.com/pona-realtime/pona/pkg/freeport"
 	"github.com/pona-realtime/pona/pkg/settings"
 	roomsv1 "github.com/pona-realtime/pona/proto/pona/rooms/v1"
 	edge "github.com/pona-realtime/pona/services/edge/app"
@@ -114,8 +115,12 @@ type guildStage struct {
 
 func setGuildStage(t *testing.T, mode string, mirror bool) *guildStage {
 	t.Helper()
+	address, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &guildStage{nats: fanouttest.StartNATS(t).URL(), redisURL: "redis://" + redistest.Start(t).Addr(), mode: mode,
-		fanout: "127.0.0.1:0", discord: edgetest.StartDiscord(t), addresses: map[string]string{}}
+		fanout: address, discord: edgetest.StartDiscord(t), addresses: map[string]string{}}
 	s.startFanout(t, mirror)
 	for _, name := range []string{"edge 1", "edge 2"} {
 		s.addresses[name], _ = startEdge(t, s.fanout, s.discord, func(e *edge.Settings) { e.Redis, e.Adapter = s.redisURL, mode })
@@ -125,13 +130,13 @@ func setGuildStage(t *testing.T, mode string, mirror bool) *guildStage {
 	return s
 }
 
-// startFanout starts one at the address of the one before, if there was one, which it stops.
+// startFanout starts one, at the same address always, instead of the one before.
 func (s *guildStage) startFanout(t *testing.T, mirror bool) {
 	t.Helper()
 	if s.stopFanout != nil {
 		s.stopFanout()
 	}
-	s.fanout, s.stopFanout = startFanout(t, s.nats, s.fanout, func(f *fanout.Settings) {
+	_, s.stopFanout = startFanout(t, s.nats, s.fanout, func(f *fanout.Settings) {
 		f.Redis, f.Adapter, f.Mirror = s.redisURL, s.mode, mirror
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+	"github.com/pona-realtime/pona/pkg/freeport"
 	roomsv1 "github.com/pona-realtime/pona/proto/pona/rooms/v1"
 	edge "github.com/pona-realtime/pona/services/edge/app"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
@@ -94,7 +95,11 @@ func TestClientsMove(t *testing.T) {
 	inTheOldWay(old, "all Node")
 
 	mirror := func(f *fanout.Settings) { f.Redis, f.Mirror = redisURL, true }
-	at, stopFanout := startFanout(t, nats, "127.0.0.1:0", mirror)
+	at, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stopFanout := startFanout(t, nats, at, mirror)
 	edgeAt, stopEdge := startEdge(t, at, discord, func(e *edge.Settings) { e.Redis = redisURL })
 	rooms := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, at))
 	counted(t, rooms, 3, 1)

@@ -3,11 +3,11 @@ package docs
 import (
 	"context"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/freeport"
 	"github.com/pona-realtime/pona/pkg/settings"
 	devstack "github.com/pona-realtime/pona/services/devstack/app"
 )
@@ -21,8 +21,11 @@ func startStack(t *testing.T) stack {
 	if err := settings.Defaults(&s); err != nil {
 		t.Fatal(err)
 	}
-	free := freePorts(t)
-	s.Listen, s.GRPC = free[0], free[1]
+	s.Listen, s.GRPC = "127.0.0.1:0", "127.0.0.1:0"
+	chat, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
 	admin := make(adminPorts, s.Edges)
 	a, err := devstack.New(s, slog.New(admin))
 	if err != nil {
@@ -34,7 +37,7 @@ func startStack(t *testing.T) stack {
 	case <-time.After(patience):
 		t.Fatal("the stack does not come up")
 	}
-	return stack{s.Listen, s.GRPC, <-admin, free[2]}
+	return stack{a.Addr(), a.GRPCAddr(), <-admin, chat}
 }
 
 // adapt puts the stack's addresses in the place of those that make up, or an edge by itself, uses, a free one in
@@ -61,17 +64,4 @@ func (p adminPorts) Handle(_ context.Context, r slog.Record) error {
 		})
 	}
 	return nil
-}
-
-func freePorts(t *testing.T) (free [3]string) {
-	t.Helper()
-	for i := range free {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		free[i] = l.Addr().String()
-	}
-	return free
 }

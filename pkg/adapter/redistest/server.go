@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pona-realtime/pona/pkg/freeport"
 )
 
 // Server is one redis-server process. It ends with its test.
@@ -29,16 +31,24 @@ type Server struct {
 // only where the arguments name a certificate.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Port: freePort(t), args: args}
-	s.Restart()
-	t.Cleanup(s.Kill)
-	return s
+	return start(t, &Server{args: args})
 }
 
 // startSentinel runs a Sentinel with a configuration file, which it writes to.
 func startSentinel(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Port: freePort(t), args: args, config: config}
+	return start(t, &Server{args: args, config: config})
+}
+
+func start(t testing.TB, s *Server) *Server {
+	t.Helper()
+	address, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	s.t = t
+	s.Port, _ = strconv.Atoi(port)
 	s.Restart()
 	t.Cleanup(s.Kill)
 	return s
@@ -109,23 +119,5 @@ func (s *Server) signal(sig syscall.Signal) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		s.t.Fatal(err)
-	}
-}
-
-// freePort is a TCP port that was free a moment ago, with room for the bus of a Redis Cluster, which is 10000 above.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if port <= 65535-10000 {
-			return port
-		}
 	}
 }

@@ -23,6 +23,7 @@ type App struct {
 	listener net.Listener // of --listen, taken before anything else is started
 	parts    *lifecycle
 	ready    chan struct{}
+	grpc     string // of the first fanout; set before ready is closed
 }
 
 // New takes the address that clients will use; that it is free is the commonest thing to go wrong.
@@ -39,6 +40,9 @@ func New(s Settings, log *slog.Logger) (*App, error) {
 
 // Addr is where clients connect, host:port.
 func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// GRPCAddr is where bots connect, host:port. It is known when Ready is closed.
+func (a *App) GRPCAddr() string { return a.grpc }
 
 // Ready is closed when everything runs.
 func (a *App) Ready() <-chan struct{} { return a.ready }
@@ -78,10 +82,11 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.grpc = fanouts[0]
 	edges, err := a.startEdges(ctx, fanouts, redis)
 	if err != nil {
 		return err
 	}
 	front.edges.SetTargets(edges)
-	return a.startBot(fanouts[0])
+	return a.startBot(a.grpc)
 }

@@ -10,12 +10,13 @@ import (
 	"net"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/pona-realtime/pona/pkg/freeport"
 )
 
 const (
@@ -73,12 +74,13 @@ func startEmbedded() (*Server, error) {
 }
 
 func startChild(ctx context.Context, path string) (*Server, error) {
-	port, err := freePort()
+	address, err := freeport.Take()
 	if err != nil {
 		return nil, err
 	}
+	_, port, _ := net.SplitHostPort(address)
 	c := &child{
-		cmd: exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "",
+		cmd: exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "",
 			"--appendonly", "no", "--daemonize", "no", "--logfile", ""),
 		started: make(chan struct{}), ready: make(chan struct{}), ended: make(chan struct{}),
 	}
@@ -87,7 +89,7 @@ func startChild(ctx context.Context, path string) (*Server, error) {
 	go c.run()
 	select {
 	case <-c.ready:
-		return &Server{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Kind: path, child: c}, nil
+		return &Server{Addr: address, Kind: path, child: c}, nil
 	case <-c.ended:
 		return nil, c.err
 	case <-ctx.Done():
@@ -144,14 +146,4 @@ func (c *child) stop() {
 		_ = c.cmd.Process.Kill()
 		<-c.ended
 	}
-}
-
-// freePort is a TCP port that was free a moment ago.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"github.com/pona-realtime/pona/pkg/freeport"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 )
 
@@ -40,8 +41,11 @@ type Fanout struct {
 // StartFanout starts a fanout, which ends with the test. Without an address it takes a free port.
 func StartFanout(t testing.TB, address ...string) *Fanout {
 	t.Helper()
-	if len(address) == 0 {
-		address = []string{"127.0.0.1:0"}
+	if len(address) == 0 { // one that another can be started at when this has stopped
+		var err error
+		if address, err = freeport.TakeN(1); err != nil {
+			t.Fatal(err)
+		}
 	}
 	listener, err := net.Listen("tcp", address[0])
 	if err != nil {

@@ -3,11 +3,15 @@
 package fanouttest
 
 import (
+	"net"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/pona-realtime/pona/pkg/freeport"
 )
 
 // Patience is how long a test waits for an event before it fails.
@@ -23,10 +27,16 @@ type NATS struct {
 // StartNATS runs a server that keeps its streams for the time of the test, with options changed by change.
 func StartNATS(t testing.TB, change ...func(*server.Options)) *NATS {
 	t.Helper()
+	address, err := freeport.Take() // to come back to
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := &NATS{t: t, options: server.Options{
-		ServerName: "test", Host: "127.0.0.1", Port: server.RANDOM_PORT,
+		ServerName: "test", Host: "127.0.0.1",
 		JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20, NoLog: true, NoSigs: true,
 	}}
+	_, port, _ := net.SplitHostPort(address)
+	n.options.Port, _ = strconv.Atoi(port)
 	for _, c := range change {
 		c(&n.options)
 	}
@@ -48,7 +58,6 @@ func (n *NATS) Start() {
 		n.t.Fatal("NATS does not take connections")
 	}
 	n.server = s
-	n.options.Port = options.Port
 }
 
 // Stop ends the server and waits for that.

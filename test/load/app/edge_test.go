@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"net"
 	"testing"
 
 	"github.com/pona-realtime/pona/pkg/adapter/redistest"
@@ -14,18 +13,12 @@ import (
 // stack runs two edges, a fanout and NATS in this process.
 func stack(t *testing.T) (url, fanout, redis string) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fanout = free.Addr().String()
-	_ = free.Close()
 	redis = redistest.Start(t).Addr()
 	var s app.Settings
 	if err := settings.Defaults(&s); err != nil {
 		t.Fatal(err)
 	}
-	s.Listen, s.GRPC, s.Redis, s.Bot = "127.0.0.1:0", fanout, redis, false
+	s.Listen, s.GRPC, s.Redis, s.Bot = "127.0.0.1:0", "127.0.0.1:0", redis, false
 	a, err := app.New(s, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +38,7 @@ func stack(t *testing.T) (url, fanout, redis string) {
 		ended <- err
 		t.Fatal(err)
 	}
-	return "http://" + a.Addr(), fanout, "redis://" + redis
+	return "http://" + a.Addr(), a.GRPCAddr(), "redis://" + redis
 }
 
 // A guild's events come through a fanout, so clients that are cut come back with nothing lost.
