@@ -157,7 +157,8 @@ const notMember = "not a member of this guild"
 
 // Disconnect ends a user's sockets. Edges are told by the fanouts, who have them forget the user too; the
 // adapter reaches servers of other kinds, and says the reason first as edges do. It reaches edges as well:
-// whichever way is faster, a client hears the reason before it is disconnected, and may hear it twice.
+// whichever way is faster, a client hears the reason before it is disconnected, and may hear it twice. One that is
+// back at its edge between the two is disconnected again.
 func (s *Server) Disconnect(ctx context.Context, r *roomsv1.DisconnectRequest) (*roomsv1.DisconnectResponse, error) {
 	cluster, leave, err := s.visit(r.GetGuildId())
 	if err != nil {
