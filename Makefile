@@ -1,5 +1,5 @@
 # `make` lists what there is. Everything sets itself up on a machine with Go, Node 20, npm, gcc and
-# make; what else is needed (Redis, Chromium) is installed from Debian when run as root.
+# make; what else is needed (Redis, Chromium, runc) is installed from Debian when run as root.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash -euo pipefail
@@ -29,7 +29,7 @@ up: bin/devstack ## run the whole system on this machine, with a simulated bot a
 test: check test-go fuzz e2e ## check everything, then run every test
 
 .PHONY: check
-check: $(node_packages) tools ## gofmt, vet, staticcheck, floors, generated code, go.mod files, known vulnerabilities
+check: $(node_packages) tools containers ## gofmt, vet, staticcheck, floors, generated code, go.mod files, known vulnerabilities
 	@.ci/check
 
 .PHONY: test-go
@@ -115,8 +115,12 @@ proto: proto/node_modules/.package-lock.json ## generate Go code from proto/
 	.ci/proto
 
 .PHONY: deploy-check
-deploy-check: ## check images, compose file, Kubernetes overlays, dashboards and alerts
+deploy-check: containers ## check images and run containers of them, check compose file, Kubernetes overlays, dashboards and alerts
 	go test -count=1 ./deploy/check/...
+
+.PHONY: containers
+containers:
+	@if [ "$$(id -u)" -eq 0 ]; then .ci/need redis-server runc; else echo "Containers are not run: runc needs root."; fi
 
 .PHONY: k8s-verify
 k8s-verify: $(addprefix bin/k8s/,etcd kube-apiserver controller-gen) ## have a real kube-apiserver take each overlay; its build takes about 5 minutes of 2 cores

@@ -81,6 +81,22 @@ func TestImagesKnowTheirCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runBuildStage(t, source, out)
+	for _, program := range []string{"edge", "fanout"} {
+		said, err := exec.CommandContext(t.Context(), filepath.Join(out, program), "--version").Output()
+		if want := ", commit " + string(commit[:12]) + ", "; err != nil || !strings.Contains(string(said), want) {
+			t.Errorf("%s --version: %q, %v; want %q", program, said, err, want)
+		}
+	}
+	ignored, err := os.ReadFile("../../.dockerignore")
+	if err != nil || strings.Contains("\n"+string(ignored), "\n.git\n") {
+		t.Errorf("the images are built without the repository: %v", err)
+	}
+}
+
+// runBuildStage has the Dockerfile's stage "build" leave its programs in out instead of /out.
+func runBuildStage(t *testing.T, source, out string) {
+	t.Helper()
 	environment := os.Environ()
 	for _, c := range stages(t)["build"].Commands {
 		switch c := c.(type) {
@@ -99,16 +115,6 @@ func TestImagesKnowTheirCommit(t *testing.T) {
 				t.Fatalf("%v: %s", err, said)
 			}
 		}
-	}
-	for _, program := range []string{"edge", "fanout"} {
-		said, err := exec.CommandContext(t.Context(), filepath.Join(out, program), "--version").Output()
-		if want := ", commit " + string(commit[:12]) + ", "; err != nil || !strings.Contains(string(said), want) {
-			t.Errorf("%s --version: %q, %v; want %q", program, said, err, want)
-		}
-	}
-	ignored, err := os.ReadFile("../../.dockerignore")
-	if err != nil || strings.Contains("\n"+string(ignored), "\n.git\n") {
-		t.Errorf("the images are built without the repository: %v", err)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package check holds deploy/ to the libraries of those who will read it: Kubernetes' own types,
-// Compose's loader, Docker's parser, Prometheus' engine.
+// Compose's loader, Docker's parser, Prometheus' engine, and runc, which runs the containers.
 package check
 
 import (
@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -126,27 +125,6 @@ func TestPodsAreRestricted(t *testing.T) {
 				if c.ReadinessProbe == nil {
 					complain("must have a readiness probe")
 				}
-			}
-		}
-	}
-}
-
-// TestMemoryIsBoundedBelowTheLimit keeps Go's own bound under the container's.
-func TestMemoryIsBoundedBelowTheLimit(t *testing.T) {
-	for name, pod := range pods(render(t, "production")) {
-		for _, c := range pod.Spec.Containers {
-			bound := int64(0)
-			for _, e := range c.Env {
-				if e.Name == "GOMEMLIMIT" {
-					q, err := resource.ParseQuantity(strings.TrimSuffix(e.Value, "B"))
-					if err != nil {
-						t.Error(err)
-					}
-					bound = q.Value()
-				}
-			}
-			if limit := c.Resources.Limits.Memory().Value(); bound == 0 || bound > limit*95/100 || bound < limit/2 {
-				t.Errorf("%s: GOMEMLIMIT %d of %d bytes", name, bound, limit)
 			}
 		}
 	}
