@@ -12,9 +12,12 @@ import (
 // MusicRoom is the room of a guild's namespace that every accepted socket is in.
 const MusicRoom = "pona! music"
 
+// UserRooms is what the names of users' rooms begin with.
+const UserRooms = "stream:"
+
 // UserRoom is the room of a guild's namespace that the sockets of one user are in.
 func UserRoom(userID uint64) string {
-	return "stream:" + strconv.FormatUint(userID, 10)
+	return UserRooms + strconv.FormatUint(userID, 10)
 }
 
 // Emit is one Socket.IO event for clients in a guild's namespace.

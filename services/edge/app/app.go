@@ -55,7 +55,9 @@ type App struct {
 	server  *socketio.Server
 	gateway *gateway.Gateway
 	adminUI *adminui.AdminUI // nil where it is off
-	relay   *relay.Relay
+
+	keptRooms *gateway.KeptRooms // nil where nothing keeps them
+	relay     *relay.Relay
 
 	admission *admission.Admission
 }
@@ -101,6 +103,7 @@ func (a *App) abandon() {
 	if a.auth != nil {
 		a.auth.Close()
 	}
+	a.keptRooms.Close()
 	_ = service.CloseRedis(a.rooms, a.redis)
 	_ = a.tracer.Close(context.Background()) // has no span to send
 }
@@ -223,7 +226,10 @@ func (a *App) recovery(secrets [][]byte) (*gateway.Recovery, error) {
 	if a.settings.Recovery == 0 {
 		return nil, nil
 	}
-	return gateway.NewRecovery(secrets...)
+	if a.redis != nil && a.settings.RecoveryRooms {
+		a.keptRooms = gateway.KeepRooms(a.redis.Client, a.component("recovery"))
+	}
+	return gateway.NewRecovery(a.keptRooms, secrets...)
 }
 
 func (a *App) socketOptions(recovery *gateway.Recovery) socketio.Options {

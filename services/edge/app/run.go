@@ -75,7 +75,7 @@ func (a *App) Run(ctx context.Context) error {
 	stopping.Step("spans", a.tracer.Close)
 	stopping.Step("admin and Redis", func(ctx context.Context) error {
 		stopBackground()
-		return errors.Join(service.Within(ctx, watching.Wait), service.CloseRedis(a.rooms, a.redis))
+		return errors.Join(service.Within(ctx, watching.Wait), service.Within(ctx, a.keptRooms.Close), service.CloseRedis(a.rooms, a.redis))
 	})
 	return errors.Join(err, stopping.Err())
 }

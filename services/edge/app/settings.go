@@ -63,6 +63,7 @@ type Settings struct {
 	GuildSockets   int      `default:"0" unit:"sockets, 0 for no bound" group:"Admission" help:"Most sockets in one guild, in the whole cluster by way of Redis."`
 
 	Recovery            time.Duration  `default:"2m" group:"Recovery" help:"Time after its loss in which a client gets what it missed when it comes back; later, a new handshake. 0: never. The fanouts must keep events for longer."`
+	RecoveryRooms       bool           `default:"true" negatable:"" group:"Recovery" help:"Remember in Redis, for clients that come back, the rooms that somebody has let them join."`
 	RecoveryGuildBytes  settings.Bytes `default:"16MiB" group:"Recovery" help:"Most events of one guild kept for clients that come back, and sent to one of them, as far as max-queue has room for them."`
 	RecoveryGuildEvents int            `default:"2048" unit:"events" group:"Recovery" help:"Most events of one guild likewise. Less than half of max-queue-packets, so that a client can be sent them."`
 	RecoveryBytes       settings.Bytes `default:"256MiB" group:"Recovery" help:"Most events of all guilds kept for clients that come back."`

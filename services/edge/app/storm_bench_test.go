@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pona-realtime/pona/pkg/adapter/redistest"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
 
@@ -71,8 +72,14 @@ func TestStormOfClients(t *testing.T) {
 }
 
 // BenchmarkStorm has 10 000 clients of 100 guilds, lost on one edge, come back together on another that knows none
-// of the guilds, and ends when each has what it missed: one event. Run it with -benchtime 1x.
+// of the guilds, and ends when each has what it missed: one event. With Redis each is asked about, for its rooms.
+// Run it with -benchtime 1x.
 func BenchmarkStorm(b *testing.B) {
+	b.Run("alone", func(b *testing.B) { storm(b, "") })
+	b.Run("with Redis", func(b *testing.B) { storm(b, "redis://"+redistest.Start(b).Addr()) })
+}
+
+func storm(b *testing.B, redis string) {
 	program, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
@@ -81,7 +88,7 @@ func BenchmarkStorm(b *testing.B) {
 		f := edgetest.StartFanout(b)
 		p := f.Play(b)
 		s := local(b)
-		s.Fanouts, s.ConnectRate = []string{f.Addr()}, 0
+		s.Fanouts, s.ConnectRate, s.Redis = []string{f.Addr()}, 0, redis
 		from, to := started(b, s), started(b, s)
 
 		clients := exec.Command(program, "-test.run", "^TestStormOfClients$")

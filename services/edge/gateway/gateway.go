@@ -105,6 +105,9 @@ func New(server *socketio.Server, options Options) *Gateway {
 		MaximumSize: maxRevoked, ExpiryCalculator: otter.ExpiryWriting[revocationKey, revocation](revocationAge),
 	})
 	g.ctx, g.cancel = context.WithCancel(context.Background())
+	if r := options.Recovery; r != nil && r.rooms != nil {
+		r.rooms.watch(server)
+	}
 	return g
 }
 

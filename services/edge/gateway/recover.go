@@ -11,24 +11,25 @@ import (
 
 // Recovery lets listeners come back, on whichever edge, with nothing lost: a [socketio.Recovery].
 //
-// No edge remembers them. A listener's pid is a sealed ticket, and an offset is the stream sequence of
+// No edge remembers them; rooms beside every listener's are in Redis. A listener's pid is a sealed ticket, and an offset is the stream sequence of
 // an event; what lies after it is sent from the guild's history or read from the stream. Whoever comes
 // back is authorized as if for the first time, and gets no second handshake: it has the first, and
 // everything since. Where something is gone, or another user comes with the ticket, the client joins
 // anew, which it sees by recovered being false, and gets a handshake.
 type Recovery struct {
 	sealer *seal.Sealer
-	guilds Guilds // set by Gateway.Open
+	rooms  *KeptRooms // nil: those of every listener alone
+	guilds Guilds     // set by Gateway.Open
 }
 
 // NewRecovery makes a recovery for the server that [New] is given, and Options.Recovery. The first
-// secret seals tickets; the others open those sealed before it came.
-func NewRecovery(secrets ...[]byte) (*Recovery, error) {
+// secret seals tickets; the others open those sealed before it came. Rooms may be nil.
+func NewRecovery(rooms *KeptRooms, secrets ...[]byte) (*Recovery, error) {
 	sealer, err := seal.New("ticket", secrets...)
 	if err != nil {
 		return nil, err
 	}
-	return &Recovery{sealer: sealer}, nil
+	return &Recovery{sealer: sealer, rooms: rooms}, nil
 }
 
 // Ticket implements [socketio.Recovery]. Sockets of the root namespace have nothing to come back to.
@@ -42,16 +43,20 @@ func (r *Recovery) Ticket(s *socketio.Socket) string {
 	}.issue(r.sealer, s.Namespace().Name())
 }
 
-// Persist implements [socketio.Recovery]: there is nothing to keep.
-func (r *Recovery) Persist(*socketio.Socket, []string) {}
+// Persist implements [socketio.Recovery].
+func (r *Recovery) Persist(s *socketio.Socket, rooms []string) {
+	if r.rooms != nil {
+		r.rooms.left(s, rooms)
+	}
+}
 
 // Restore implements [socketio.Recovery].
-func (r *Recovery) Restore(_ context.Context, n *socketio.Namespace, pid, offset string) *socketio.Restored {
+func (r *Recovery) Restore(ctx context.Context, n *socketio.Namespace, pid, offset string) *socketio.Restored {
 	t, ok := openTicket(r.sealer, pid, n.Name())
 	if !ok || offset == "" {
 		return nil
 	}
-	rooms := roomsOf(t.User)
+	rooms := append(roomsOf(t.User), r.rooms.of(ctx, t.Socket)...)
 	return &socketio.Restored{
 		ID: t.Socket, Rooms: rooms,
 		Replay: func(s *socketio.Socket, enter func(missed ...*socketio.Packet)) {

@@ -41,7 +41,8 @@ type RoomsServiceClient interface {
 	Count(ctx context.Context, in *CountRequest, opts ...grpc.CallOption) (*CountResponse, error)
 	// List tells who listens to a guild.
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (*ListResponse, error)
-	// Join lets listeners join rooms. It answers when the servers have been told.
+	// Join lets listeners join rooms. It answers when the servers have been told. Who loses its connection and
+	// comes back recovered is in them again; on servers of other kinds than edges that is their affair.
 	Join(ctx context.Context, in *JoinRequest, opts ...grpc.CallOption) (*JoinResponse, error)
 	// Leave lets listeners leave rooms. It answers when the servers have been told.
 	Leave(ctx context.Context, in *LeaveRequest, opts ...grpc.CallOption) (*LeaveResponse, error)
@@ -129,7 +130,8 @@ type RoomsServiceServer interface {
 	Count(context.Context, *CountRequest) (*CountResponse, error)
 	// List tells who listens to a guild.
 	List(context.Context, *ListRequest) (*ListResponse, error)
-	// Join lets listeners join rooms. It answers when the servers have been told.
+	// Join lets listeners join rooms. It answers when the servers have been told. Who loses its connection and
+	// comes back recovered is in them again; on servers of other kinds than edges that is their affair.
 	Join(context.Context, *JoinRequest) (*JoinResponse, error)
 	// Leave lets listeners leave rooms. It answers when the servers have been told.
 	Leave(context.Context, *LeaveRequest) (*LeaveResponse, error)
