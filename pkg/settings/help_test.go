@@ -36,6 +36,26 @@ func TestHelpShowsEverySetting(t *testing.T) {
 	}
 }
 
+// TestAGroupIsInOnePiece lists a struct that has come back to a group.
+func TestAGroupIsInOnePiece(t *testing.T) {
+	var s struct {
+		A int `group:"First" help:"A."`
+		B int `group:"Second" help:"B."`
+		C int `group:"First" help:"C."`
+	}
+	all, err := List(robot, &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := ""
+	for _, one := range all {
+		names += one.Name + " "
+	}
+	if names != "a c b config help version " {
+		t.Error(names)
+	}
+}
+
 func TestHelpDespiteBadEnvironment(t *testing.T) {
 	t.Setenv("ROBOT_COFFEE", "black")
 	t.Setenv("ROBOT_PING_INTERVAL", "soon")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +26,8 @@ type Setting struct {
 	Secret  bool
 }
 
-// List describes the settings in into, in the struct's order, with the values it holds now. Those
-// of secrets are hidden, so that the list can be logged and shown.
+// List describes the settings in into, in the struct's order but each group in one piece, with the
+// values it holds now. Those of secrets are hidden, so that the list can be logged and shown.
 func List(p Program, into any) ([]Setting, error) {
 	parser, err := newParser(p, into)
 	if err != nil {
@@ -49,7 +50,13 @@ func list(model *kong.Application) []Setting {
 			own = append(own, s)
 		}
 	}
-	return append(own, builtin...)
+	all := append(own, builtin...)
+	at := map[string]int{} // where a group begins
+	for i, s := range slices.Backward(all) {
+		at[s.Group] = i
+	}
+	slices.SortStableFunc(all, func(a, b Setting) int { return at[a.Group] - at[b.Group] })
+	return all
 }
 
 func describe(flag *kong.Flag) Setting {
