@@ -154,7 +154,7 @@ type summary struct {
 	RoomCount         float64            `json:"roomCount"`
 	GuildCount        float64            `json:"guildCount"`
 	UptimeSeconds     float64            `json:"uptimeSeconds"`
-	CacheHitRates     map[string]float64 `json:"cacheHitRates"`    // 0 to 1 each, since the start
+	CacheHitRates     map[string]float64 `json:"cacheHitRates"`    // 0 to 1 each, since the start; of those that were asked
 	CompressionRatio  float64            `json:"compressionRatio"` // bytes before to bytes after; 0 where nothing was compressed
 	Backlogged        float64            `json:"backloggedConnections"`
 	Disconnects       map[string]float64 `json:"disconnects"` // by reason
@@ -183,7 +183,9 @@ func summarize(now, earlier metrics.Reading, uptime time.Duration) any {
 	}
 	hits := now.By("cache", "pona_edge_cache_requests_total", "outcome", "hit")
 	for cache, all := range now.By("cache", "pona_edge_cache_requests_total") {
-		s.CacheHitRates[cache] = metrics.Ratio(hits[cache], all)
+		if all > 0 {
+			s.CacheHitRates[cache] = hits[cache] / all
+		}
 	}
 	return s
 }

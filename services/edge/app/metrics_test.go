@@ -19,6 +19,9 @@ func TestMetrics(t *testing.T) {
 	_, p := withFanout(t, &s)
 	s.Redis = edgetest.StartRedis(t)
 	a := started(t, s)
+	if _, body := get(t, "http://"+a.AdminAddr()+"/v1/metrics"); !strings.Contains(body, `"cacheHitRates":{}`) {
+		t.Errorf("caches that nobody has asked have hit rates: %s", body)
+	}
 	ws, polling := edgetest.DialWebSocket(t, a.Addr()), edgetest.DialPolling(t, []string{a.Addr()})
 	for user, c := range []*edgetest.Client{ws, polling} {
 		c.Connect(guild100, as(user+1))
