@@ -39,7 +39,8 @@ func TestRun(t *testing.T) {
 		{name: "runs until it is stopped"},
 		{name: "--version is not a run", args: []string{"--version"}, build: broken, stdout: "clock v1.0.0, commit "},
 		{name: "a bad setting", args: []string{"--hands=many"}, build: broken, want: "--hands"},
-		{name: "a bad level", args: []string{"--log-level=loud"}, build: broken, want: "--log-level"},
+		{name: "a bad level", args: []string{"--log-level=loud"}, build: broken, want: `--log-level must be one of "debug","info","warn","error"`},
+		{name: "a time that is none", args: []string{"--performance-log=-1s"}, build: broken, want: "performance-log: -1s"},
 		{name: "what cannot be built", build: broken, want: "spring broken"},
 		{name: "what does not stop", run: stopped, want: "stopping hands: late"},
 	} {

@@ -177,6 +177,9 @@ func (s *Settings) Validate() error {
 	if s.Recovery < 0 || s.Recovery > 24*time.Hour {
 		return fmt.Errorf("recovery: %s, must be 0 to 24h", s.Recovery)
 	}
+	if len(s.Transports) == 0 {
+		return errors.New("transports: at least one is needed")
+	}
 	if s.MaxSessions < 0 {
 		return fmt.Errorf("max-sessions: %d, must not be negative", s.MaxSessions)
 	}

@@ -37,6 +37,7 @@ func TestImpossibleSettingsAreNamed(t *testing.T) {
 		"grace":             func(s *Settings) { s.Grace = -time.Second },
 		"max-payload":       func(s *Settings) { s.MaxPayload = 0 },
 		"max-sessions":      func(s *Settings) { s.MaxSessions = -1 },
+		"transports":        func(s *Settings) { s.Transports = nil },
 		"compression-level": func(s *Settings) { s.CompressionLevel = 10 },
 		"cluster-key":       func(s *Settings) { s.ClusterKeys = []string{strings.Repeat("a", 31)} },
 		"auth":              func(s *Settings) { s.Auth = "nobody" },

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"log/slog"
 	"os"
 
 	"github.com/pona-realtime/pona/pkg/service"
@@ -15,7 +14,7 @@ func main() {
 	service.Main(app.Program, &s, func() (service.Service, error) {
 		var logging service.Logging
 		if s.Verbose {
-			logging.LogLevel = slog.LevelDebug
+			logging.LogLevel = "debug"
 		}
 		return app.New(s, logging.Logger(os.Stderr))
 	})
