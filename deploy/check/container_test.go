@@ -75,22 +75,7 @@ func (c *container) start(t *testing.T, out, hosts string) {
 	if said, err := exec.CommandContext(t.Context(), "runc", "spec", "--bundle", bundle).CombinedOutput(); err != nil {
 		t.Fatalf("runc spec: %v: %s", err, said)
 	}
-	config := filepath.Join(bundle, "config.json")
-	text, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var spec specs.Spec
-	if err := json.Unmarshal(text, &spec); err != nil {
-		t.Fatal(err)
-	}
-	c.fill(t, &spec, made)
-	if text, err = json.Marshal(spec); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(config, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	edit(t, filepath.Join(bundle, "config.json"), func(spec *specs.Spec) { c.fill(t, spec, made) })
 
 	c.id, c.state, c.test = "pona-"+c.program+"-"+filepath.Base(bundle)+strconv.Itoa(os.Getpid()), filepath.Join(bundle, "state"), made.test
 	c.run = exec.Command("runc", "--root", c.state, "run", "--bundle", bundle, c.id)
@@ -106,6 +91,26 @@ func (c *container) start(t *testing.T, out, hosts string) {
 			t.Logf("%s: %s", c.program, c.said.String())
 		}
 	})
+}
+
+// edit changes a runc configuration.
+func edit(t *testing.T, config string, change func(*specs.Spec)) {
+	t.Helper()
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec specs.Spec
+	if err := json.Unmarshal(text, &spec); err != nil {
+		t.Fatal(err)
+	}
+	change(&spec)
+	if text, err = json.Marshal(spec); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fill has runc's usual container be this one, in the network of who runs it.

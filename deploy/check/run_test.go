@@ -13,11 +13,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,6 +36,9 @@ func TestContainersRun(t *testing.T) {
 	}
 	out := t.TempDir()
 	runBuildStage(t, root(t), out)
+	if err := tryContainers(t, filepath.Join(out, "edge")); err != nil {
+		t.Skipf("this machine runs no containers: %v", err)
+	}
 	nats := exec.CommandContext(t.Context(), "go", "-C", "test", "build", "-trimpath", "-o", out, "github.com/nats-io/nats-server/v2")
 	nats.Dir, nats.Env = root(t), append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := nats.CombinedOutput(); err != nil {
@@ -194,4 +199,26 @@ func background(t *testing.T, path string, arguments ...string) {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
+}
+
+// tryContainers runs a container of nothing but a program that is static, as runc would have it, with a limit. Where that
+// fails, as it may inside another container, it is not for what is tested here.
+func tryContainers(t *testing.T, program string) error {
+	t.Helper()
+	bundle := t.TempDir()
+	copyFile(t, program, filepath.Join(bundle, "rootfs/program"))
+	if said, err := exec.CommandContext(t.Context(), "runc", "spec", "--bundle", bundle).CombinedOutput(); err != nil {
+		return fmt.Errorf("runc spec: %w: %s", err, said)
+	}
+	limit := int64(256 << 20)
+	edit(t, filepath.Join(bundle, "config.json"), func(spec *specs.Spec) {
+		spec.Process.Terminal, spec.Process.Args = false, []string{"/program", "--version"}
+		spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &limit}
+	})
+	said, err := exec.CommandContext(t.Context(), "runc", "--root", filepath.Join(bundle, "state"), "run", "--bundle", bundle,
+		"pona-try-"+filepath.Base(bundle)+strconv.Itoa(os.Getpid())).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("runc run: %w: %s", err, said)
+	}
+	return nil
 }
