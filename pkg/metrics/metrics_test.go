@@ -81,9 +81,9 @@ func TestSummaryLog(t *testing.T) {
 		s := NewSummary(prometheus.NewRegistry(), func(_, _ Reading, up time.Duration) any {
 			return map[string]float64{"uptimeSeconds": up.Seconds()}
 		})
-		var out strings.Builder
+		var out, text strings.Builder
 		done := make(chan struct{})
-		log := slog.New(slog.NewJSONHandler(&out, nil))
+		log := slog.New(slog.NewMultiHandler(slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&text, nil)))
 		s.Log(t.Context(), log, 0) // never, so that it returns
 		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
 		defer cancel()
@@ -91,6 +91,9 @@ func TestSummaryLog(t *testing.T) {
 		<-done
 		if lines := strings.Count(out.String(), `"metrics":{"uptimeSeconds":`); lines != 2 {
 			t.Errorf("%d lines: %s", lines, out.String())
+		}
+		if !strings.Contains(text.String(), "metrics=map[uptimeSeconds:60]") {
+			t.Errorf("people read %s", text.String())
 		}
 	})
 }

@@ -143,43 +143,43 @@ func collectTraffic(out chan<- prometheus.Metric, e engineio.Stats) {
 
 // summary is an edge in a few numbers: GET /v1/metrics, and the line of the log.
 type summary struct {
-	ActiveConnections float64            `json:"activeConnections"`
-	PeakConnections   float64            `json:"peakConnections"`
-	TotalConnections  float64            `json:"totalConnections"`
-	MessagesSent      float64            `json:"messagesSent"`
-	MessagesReceived  float64            `json:"messagesReceived"`
-	AverageLatency    float64            `json:"averageLatency"` // ms from the bot to the socket's write, of the last minute
-	AveragePing       float64            `json:"averagePing"`    // ms from a ping to its pong, of the last minute
-	NamespaceCount    float64            `json:"namespaceCount"`
-	RoomCount         float64            `json:"roomCount"`
-	GuildCount        float64            `json:"guildCount"`
-	UptimeSeconds     float64            `json:"uptimeSeconds"`
-	CacheHitRates     map[string]float64 `json:"cacheHitRates"`    // 0 to 1 each, since the start; of those that were asked
-	CompressionRatio  float64            `json:"compressionRatio"` // bytes before to bytes after; 0 where nothing was compressed
-	Backlogged        float64            `json:"backloggedConnections"`
-	Disconnects       map[string]float64 `json:"disconnects"` // by reason
-	Fanouts           float64            `json:"fanoutsConnected"`
+	ActiveConnections     float64            `json:"activeConnections"`
+	PeakConnections       float64            `json:"peakConnections"`
+	TotalConnections      float64            `json:"totalConnections"`
+	MessagesSent          float64            `json:"messagesSent"`
+	MessagesReceived      float64            `json:"messagesReceived"`
+	AverageLatency        float64            `json:"averageLatency"` // ms from the bot to the socket's write, of the last minute
+	AveragePing           float64            `json:"averagePing"`    // ms from a ping to its pong, of the last minute
+	NamespaceCount        float64            `json:"namespaceCount"`
+	RoomCount             float64            `json:"roomCount"`
+	GuildCount            float64            `json:"guildCount"`
+	UptimeSeconds         float64            `json:"uptimeSeconds"`
+	CacheHitRates         map[string]float64 `json:"cacheHitRates"`    // 0 to 1 each, since the start; of those that were asked
+	CompressionRatio      float64            `json:"compressionRatio"` // bytes before to bytes after; 0 where nothing was compressed
+	BackloggedConnections float64            `json:"backloggedConnections"`
+	Disconnects           map[string]float64 `json:"disconnects"` // by reason
+	FanoutsConnected      float64            `json:"fanoutsConnected"`
 }
 
 func summarize(now, earlier metrics.Reading, uptime time.Duration) any {
 	const ms = 1e3
 	s := summary{
-		ActiveConnections: now.Sum("pona_edge_connections"),
-		PeakConnections:   now.Sum("pona_edge_connections_peak"),
-		TotalConnections:  now.Sum("pona_edge_connects_total"),
-		MessagesSent:      now.Sum("pona_edge_sent_messages_total"),
-		MessagesReceived:  now.Sum("pona_edge_received_messages_total"),
-		AverageLatency:    ms * now.MeanSince(earlier, "pona_edge_event_latency_seconds", "hop", "whole"),
-		AveragePing:       ms * now.MeanSince(earlier, "pona_edge_ping_round_trip_seconds"),
-		NamespaceCount:    now.Sum("pona_edge_namespaces"),
-		RoomCount:         now.Sum("pona_edge_rooms"),
-		GuildCount:        now.Sum("pona_edge_guilds"),
-		UptimeSeconds:     uptime.Seconds(),
-		CacheHitRates:     map[string]float64{},
-		CompressionRatio:  metrics.Ratio(now.Sum("pona_edge_compression_input_bytes_total"), now.Sum("pona_edge_compression_output_bytes_total")),
-		Backlogged:        now.Sum("pona_edge_backlogged_connections"),
-		Disconnects:       now.By("reason", "pona_edge_disconnects_total"),
-		Fanouts:           now.Sum("pona_edge_fanouts_connected"),
+		ActiveConnections:     now.Sum("pona_edge_connections"),
+		PeakConnections:       now.Sum("pona_edge_connections_peak"),
+		TotalConnections:      now.Sum("pona_edge_connects_total"),
+		MessagesSent:          now.Sum("pona_edge_sent_messages_total"),
+		MessagesReceived:      now.Sum("pona_edge_received_messages_total"),
+		AverageLatency:        ms * now.MeanSince(earlier, "pona_edge_event_latency_seconds", "hop", "whole"),
+		AveragePing:           ms * now.MeanSince(earlier, "pona_edge_ping_round_trip_seconds"),
+		NamespaceCount:        now.Sum("pona_edge_namespaces"),
+		RoomCount:             now.Sum("pona_edge_rooms"),
+		GuildCount:            now.Sum("pona_edge_guilds"),
+		UptimeSeconds:         uptime.Seconds(),
+		CacheHitRates:         map[string]float64{},
+		CompressionRatio:      metrics.Ratio(now.Sum("pona_edge_compression_input_bytes_total"), now.Sum("pona_edge_compression_output_bytes_total")),
+		BackloggedConnections: now.Sum("pona_edge_backlogged_connections"),
+		Disconnects:           now.By("reason", "pona_edge_disconnects_total"),
+		FanoutsConnected:      now.Sum("pona_edge_fanouts_connected"),
 	}
 	hits := now.By("cache", "pona_edge_cache_requests_total", "outcome", "hit")
 	for cache, all := range now.By("cache", "pona_edge_cache_requests_total") {

@@ -27,7 +27,7 @@ func (a *App) measureLag() {
 type summary struct {
 	UptimeSeconds   float64            `json:"uptimeSeconds"`
 	Partitions      float64            `json:"partitions"`
-	Owned           []uint32           `json:"partitionsOwned"`
+	PartitionsOwned []uint32           `json:"partitionsOwned"`
 	LagEvents       float64            `json:"lagEvents"`
 	Peers           float64            `json:"peers"`
 	Edges           float64            `json:"edges"`
@@ -47,7 +47,7 @@ func (a *App) summarize(now, earlier metrics.Reading, uptime time.Duration) any 
 	return summary{
 		UptimeSeconds:   uptime.Seconds(),
 		Partitions:      now.Sum("pona_fanout_partitions"),
-		Owned:           a.owner.Owned(),
+		PartitionsOwned: a.owner.Owned(),
 		LagEvents:       now.Sum("pona_fanout_lag_events"),
 		Peers:           now.Sum("pona_fanout_peers"),
 		Edges:           now.Sum("pona_fanout_edges"),
