@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -142,18 +141,9 @@ func (r *Reporter) report() report {
 			Goroutines: runtime.NumGoroutine(), HeapBytes: memory.HeapAlloc, SysBytes: memory.Sys, Files: openFiles(),
 		},
 		Missing: append([]health.Missing{}, r.Health.Missing()...), Metrics: r.Metrics(),
-		Settings: map[string]string{}, Warnings: r.Warnings.lines(),
+		Warnings: r.Warnings.lines(),
 	}
-	// Settings that could be parsed can be listed, and so can their defaults.
-	defaults := reflect.New(reflect.TypeOf(r.Settings).Elem()).Interface()
-	_ = settings.Defaults(defaults)
-	before, _ := settings.List(r.Program, defaults)
-	now, _ := settings.List(r.Program, r.Settings)
-	for i, s := range now {
-		if s.Env != "" && (s.Value != before[i].Value || s.Secret && s.Value != "") {
-			out.Settings[s.Name] = s.Value
-		}
-	}
+	out.Settings, _ = settings.Changed(r.Program, r.Settings) // what could be parsed can be listed
 	return out
 }
 

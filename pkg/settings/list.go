@@ -36,6 +36,30 @@ func List(p Program, into any) ([]Setting, error) {
 	return list(parser.Model), nil
 }
 
+// Changed gives the settings in into that are not the default, by name, with the values it holds now; those of secrets
+// are hidden. Flags that are only flags are left out.
+func Changed(p Program, into any) (map[string]string, error) {
+	defaults := reflect.New(reflect.TypeOf(into).Elem()).Interface()
+	if err := Defaults(defaults); err != nil {
+		return nil, err
+	}
+	before, err := List(p, defaults)
+	if err != nil {
+		return nil, err
+	}
+	now, err := List(p, into)
+	if err != nil {
+		return nil, err
+	}
+	changed := map[string]string{}
+	for i, s := range now {
+		if s.Env != "" && (s.Value != before[i].Value || s.Value == hidden) {
+			changed[s.Name] = s.Value
+		}
+	}
+	return changed, nil
+}
+
 func list(model *kong.Application) []Setting {
 	var own, builtin []Setting
 	for _, flag := range model.Flags {

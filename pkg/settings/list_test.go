@@ -34,6 +34,20 @@ func TestListHidesSecrets(t *testing.T) {
 	}
 }
 
+func TestChanged(t *testing.T) {
+	type keys struct {
+		Colour string   `default:"red" help:"Colour."`
+		Sizes  []int    `default:"1,2" help:"Sizes."`
+		Spare  []string `secret:"" help:"Spare keys."`
+		Key    string   `secret:"" help:"Key."`
+		Shape  string   `default:"round" help:"Shape."`
+	}
+	changed, err := Changed(robot, &keys{Colour: "red", Sizes: []int{1, 2}, Key: "swordfish"})
+	if got := fmt.Sprint(changed); err != nil || got != "map[key:(hidden) shape:]" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	var out strings.Builder
 	if err := Markdown(&out, robot, &robotSettings{}); err != nil {

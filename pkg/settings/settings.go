@@ -74,7 +74,17 @@ func Parse(p Program, into any, args []string, stdout io.Writer) (proceed bool, 
 
 // Defaults gives each setting of into that is zero its default, whatever the environment says: for
 // programs that run another one within themselves. It does not validate.
-func Defaults(into any) error { return kong.ApplyDefaults(into) }
+func Defaults(into any) error {
+	parser, err := kong.New(into)
+	if err != nil {
+		return err
+	}
+	trace, err := kong.Trace(parser, nil)
+	if err != nil {
+		return err
+	}
+	return trace.ApplyDefaults() // kong's own function of that name validates, too
+}
 
 func newParser(p Program, into any, options ...kong.Option) (*kong.Kong, error) {
 	parser, err := kong.New(into, append(options,

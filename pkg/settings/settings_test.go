@@ -80,6 +80,19 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestDefaultsAreNotValidated(t *testing.T) {
+	var s mistaken
+	if err := Defaults(&s); err != nil || s.Wheels != 3 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+type mistaken struct {
+	Wheels int `default:"3" help:"Wheels."`
+}
+
+func (*mistaken) Validate() error { return errors.New("wheels: must not be 3") }
+
 func TestDefaultsWithoutParsing(t *testing.T) {
 	t.Setenv("ROBOT_PING_INTERVAL", "2s")
 	s := robotSettings{Listen: ":9"}
