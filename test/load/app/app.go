@@ -40,9 +40,14 @@ func Run(ctx context.Context, s *Settings, stdout, stderr io.Writer) error {
 	if s.Quiet {
 		stderr = io.Discard
 	}
-	changed, err := changed(s)
+	changed, err := settings.Changed(Program, s)
 	if err != nil {
 		return err
+	}
+	for _, path := range []string{s.JSON, s.HTML} {
+		if err := writable(path); err != nil {
+			return err
+		}
 	}
 	r := &report.Report{Program: Program.Name, Target: s.URL, At: time.Now().UTC(), Version: settings.BuildOf(Program).Version, Settings: changed}
 	shown := newProgress(stderr)
@@ -87,6 +92,18 @@ func write(s *Settings, r *report.Report, stdout io.Writer) error {
 	return errors.Join(create(s.JSON, r.WriteJSON), create(s.HTML, r.WriteHTML))
 }
 
+// writable says, before the load, whether the report can be written.
+func writable(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
 // create writes a file, if there is to be one.
 func create(path string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
@@ -97,19 +114,4 @@ func create(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return errors.Join(write(file), file.Close())
-}
-
-// changed are the settings that differ from their defaults, without secrets.
-func changed(s *Settings) (map[string]any, error) {
-	all, err := settings.List(Program, s)
-	if err != nil {
-		return nil, err
-	}
-	differ := map[string]any{}
-	for _, one := range all {
-		if one.Value != one.Default && one.Value != "" && one.Value != "[]" && one.Value != "false" {
-			differ[one.Name] = one.Value
-		}
-	}
-	return differ, nil
 }

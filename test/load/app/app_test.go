@@ -26,7 +26,8 @@ func (c cancelling) Write(p []byte) (int, error) {
 func TestAnInterruptedRunReportsWhatItHas(t *testing.T) {
 	folder := t.TempDir()
 	file, html := filepath.Join(folder, "bench.json"), filepath.Join(folder, "bench.html")
-	s := parse(t, "--url", socketIO(t), "--scenario", "connect,idle", "--clients", "5", "--json", file, "--html", html)
+	s := parse(t, "--url", socketIO(t), "--scenario", "connect,idle", "--clients", "5", "--json", file, "--html", html,
+		"--auth", `{"key": "swordfish"}`)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var out bytes.Buffer
@@ -38,7 +39,7 @@ func TestAnInterruptedRunReportsWhatItHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := decode(t, text)
-	if !m.Interrupted || len(m.Results) != 1 || m.Settings["clients"] != "5" {
+	if !m.Interrupted || len(m.Results) != 1 || m.Settings["clients"] != "5" || m.Settings["auth"] != "(hidden)" || len(m.Settings) != 6 {
 		t.Fatalf("got %s", text)
 	}
 	m.Results[0].want(t, "clients", 5)
@@ -84,10 +85,20 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
-			if !strings.Contains(out.String(), "error: ") {
+			if scenario := test.flags[1]; !strings.Contains(out.String(), "error: ") || strings.Contains(out.String(), scenario+": "+scenario+"\n") {
 				t.Errorf("the table does not say so:\n%s", out.String())
 			}
 		})
+	}
+}
+
+func TestAReportThatCannotBeWrittenIsSaidBefore(t *testing.T) {
+	for _, flag := range []string{"--json", "--html"} {
+		var out bytes.Buffer
+		err := Run(t.Context(), parse(t, "--url", "http://127.0.0.1:1", flag, t.TempDir()), &out, &out)
+		if err == nil || !strings.HasPrefix(err.Error(), "open ") || out.Len() > 0 {
+			t.Errorf("%s of a folder: %v, %s", flag, err, out.String())
+		}
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 
 // Report is a whole run.
 type Report struct {
-	Program     string         `json:"program"` // that measured
-	Target      string         `json:"target"`
-	At          time.Time      `json:"at"` // its beginning, UTC
-	Version     string         `json:"version"`
-	Interrupted bool           `json:"interrupted"` // ended before its time; what was measured until then stands here
-	Settings    map[string]any `json:"settings"`    // that differ from their defaults, without secrets
-	Results     []*Result      `json:"results"`
+	Program     string            `json:"program"` // that measured
+	Target      string            `json:"target"`
+	At          time.Time         `json:"at"` // its beginning, UTC
+	Version     string            `json:"version"`
+	Interrupted bool              `json:"interrupted"` // ended before its time; what was measured until then stands here
+	Settings    map[string]string `json:"settings"`    // that differ from their defaults, without secrets
+	Results     []*Result         `json:"results"`
 }
 
 // Result is a scenario's.

@@ -25,7 +25,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 }
 
 func (r *Result) write(b *strings.Builder) {
-	fmt.Fprintf(b, "\n%s: %s\n", r.Scenario, r.Title)
+	fmt.Fprintf(b, "\n%s\n", strings.TrimSuffix(r.Scenario+": "+r.Title, ": "))
 	if r.Skipped != "" {
 		fmt.Fprintf(b, "  skipped: %s\n", r.Skipped)
 	}

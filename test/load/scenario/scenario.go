@@ -44,7 +44,7 @@ func Run(ctx context.Context, s *Settings, progress Progress, finished func(*rep
 			continue
 		}
 		if sc.needs != nil && sc.needs(s) != "" {
-			r := &report.Result{Scenario: sc.name, Title: sc.name, Skipped: sc.needs(s)}
+			r := &report.Result{Scenario: sc.name, Skipped: sc.needs(s)}
 			if asked {
 				r.Skipped, r.Error = "", r.Skipped
 			}

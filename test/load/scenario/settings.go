@@ -24,7 +24,7 @@ type Settings struct {
 	Scenarios  []string      `name:"scenario" default:"connect" enum:"connect,idle,broadcast,namespaces,reconnect,jitter,avalanche,latency,compression,all" group:"Server" help:"What to measure, one after the other; all means every one for which the server offers what it needs."`
 	Transport  string        `default:"websocket" enum:"websocket,polling,upgrade" group:"Server" help:"How clients connect; upgrade starts with polling, as stock clients do."`
 	Namespace  []string      `default:"/" unit:"names" group:"Server" help:"Namespaces; {n} in one stands for the client's number. Clients join the first; scenario namespaces goes through all of them."`
-	Auth       string        `unit:"JSON object" group:"Server" help:"Payload of CONNECT; {n} stands for the client's number."`
+	Auth       string        `secret:"" unit:"JSON object" group:"Server" help:"Payload of CONNECT; {n} stands for the client's number."`
 	ReadyEvent string        `unit:"name" group:"Server" help:"Event that whoever has joined is sent, which is waited for. With pona-fanout it is handshake, before which a guild's listener hears nothing."`
 	Header     []string      `sep:"none" secret:"" unit:"Name: value, repeatable" group:"Server" help:"HTTP header of every request."`
 	Insecure   bool          `group:"Server" help:"Accept any TLS certificate."`
