@@ -55,7 +55,8 @@ func TestRoomsAreKept(t *testing.T) {
 		expect(t, "in "+room, where, c, `["end",1]`, before)
 	}
 	auth := `{"type":"Bearer","key":"user1"}`
-	back := func(earlier *edgetest.Client, address string) *edgetest.Client {
+	// back returns when the edge's channels are open too.
+	back := func(earlier *edgetest.Client, address string, servers uint32) *edgetest.Client {
 		t.Helper()
 		c := edgetest.DialWebSocket(t, address)
 		c.ConnectAgain(earlier, namespace, auth)
@@ -63,6 +64,13 @@ func TestRoomsAreKept(t *testing.T) {
 		if !c.Recovered() {
 			t.Fatal("not recovered")
 		}
+		eventually(t, func() error {
+			count, err := rooms.Count(t.Context(), &roomsv1.CountRequest{GuildId: guild})
+			if err != nil || count.GetReach().GetAnswered() != servers {
+				return fmt.Errorf("%v, %w", count, err)
+			}
+			return nil
+		})
 		return c
 	}
 
@@ -77,11 +85,11 @@ func TestRoomsAreKept(t *testing.T) {
 	list(socket, `["dj"]`)
 	heard("the first edge", c, "dj", true)
 
-	c = back(c, second) // the first edge still believes the client is there
+	c = back(c, second, 2) // the first edge still believes the client is there
 	heard("the second edge", c, "dj", true)
 	stopSecond()
 	list(socket, `["dj"]`)
-	c = back(c, first)
+	c = back(c, first, 1)
 	heard("the first edge again", c, "dj", true)
 
 	if _, err := rooms.Join(t.Context(), &roomsv1.JoinRequest{GuildId: guild, Of: []string{"dj"}, Rooms: []string{"floor"}}); err != nil {
@@ -91,7 +99,7 @@ func TestRoomsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	list(socket, `["floor"]`)
-	c = back(c, first)
+	c = back(c, first, 1)
 	heard("who has left", c, "dj", false)
 	heard("who has stayed", c, "floor", true)
 
@@ -100,6 +108,10 @@ func TestRoomsAreKept(t *testing.T) {
 
 	c = listen(t, first, 1)
 	server.Pause()
-	back(c, first) // without asking Redis for long
+	again := edgetest.DialWebSocket(t, first)
+	again.ConnectAgain(c, namespace, auth)
+	if again.Joined(namespace); !again.Recovered() { // without asking Redis for long
+		t.Error("not recovered while Redis hangs")
+	}
 	server.Resume()
 }
