@@ -22,7 +22,11 @@ import (
 func survive(t *testing.T, s *site, attack func()) {
 	t.Helper()
 	bystander := s.connect(t)
-	for len(s.opened) > 0 {
+	write(t, bystander, "4and from now on")
+	if got := next(t, bystander); got != "4and from now on" {
+		t.Fatalf("the bystander got %q", got)
+	}
+	for len(s.opened) > 0 { // its own too
 		<-s.opened
 	}
 	sessions, goroutines, heap := s.engine.Len(), runtime.NumGoroutine(), heapBytes()

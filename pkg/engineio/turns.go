@@ -11,11 +11,12 @@ import (
 // who sends many, or large ones, or opens connections as fast as it can. What takes a turn:
 //
 //   - heavy: computing over a message of more than lightMessage (inflating, checking, the receiver's
-//     parsing), and handling each message of a connection beyond lightMessages within lightTime;
+//     parsing), over as many bytes of frames that make no message, and handling each message of a connection
+//     beyond lightMessages within lightTime;
 //   - requests: a handshake, a refusal, the beginning of a poll or POST.
 //
 // A turn is never held while waiting for a client, and for longestTurn at most while a receiver or a hook
-// does what may wait. Nobody is refused for want of a turn; turns are given in the order in which they were
+// does what may wait, or a client sends frames that make no message. Nobody is refused for want of a turn; turns are given in the order in which they were
 // asked for.
 type turns chan struct{} // taken by sending, given back by receiving
 
@@ -29,17 +30,25 @@ func newTurns() turns { return make(turns, max(runtime.GOMAXPROCS(0)-1, 1)) }
 
 // turn is one reader's.
 type turn struct {
-	of   turns
-	held atomic.Bool
-	end  *time.Timer // limit's; nil until that has been called
+	of    turns
+	held  atomic.Bool
+	taken time.Duration // when, since epoch
+	end   *time.Timer   // limit's; nil until that has been called
 }
 
 func (t *turn) take() {
 	if !t.held.Load() {
 		t.of <- struct{}{}
 		t.held.Store(true)
+		t.taken = time.Since(epoch)
 	}
 }
+
+// over tells whether a turn that is held has been for long enough.
+func (t *turn) over() bool { return time.Since(epoch)-t.taken >= longestTurn }
+
+// epoch is a moment of the past: a time since then takes a third of the room.
+var epoch = time.Now()
 
 // limit lets a turn that is held end by itself, if it is not given back before. (Should the one before end
 // at that very moment, it takes this one along: somebody computes beside the others for once.)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +77,58 @@ func TestPace(t *testing.T) {
 				t.Errorf("message %d: busy %v", i, busy)
 			}
 		}
+	}
+}
+
+// TestFramesWithoutEndTakeTurns: somebody who has got a turn and then sends what makes no message does not keep it.
+func TestFramesWithoutEndTakeTurns(t *testing.T) {
+	const message = "\x81\x82\x00\x00\x00\x004m"
+	for name, frame := range map[string]string{
+		"pings":         "\x89\x80\x00\x00\x00\x00",
+		"pongs":         "\x8a\x80\x00\x00\x00\x00",
+		"continuations": "\x00\x80\x00\x00\x00\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := quietSite(t)
+			s.engine.heavy = make(turns, 1) // before any session
+			s.engine.heavy <- struct{}{}    // and we have it
+			early := s.connect(t)
+			if _, err := early.NetConn().Write([]byte("\x01\x80\x00\x00\x00\x00" + strings.Repeat(frame, lightMessage))); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, func() bool { return serving("(*turn).take") })
+			_ = early.Close()
+			<-s.engine.heavy
+
+			endless, busy := s.connect(t), s.connect(t)
+			first := strings.Repeat(message, 2*lightMessages)
+			if name == "continuations" {
+				first += "\x01\x80\x00\x00\x00\x00" // the beginning of a text
+			}
+			if _, err := endless.NetConn().Write([]byte(first + strings.Repeat(frame, 1<<16))); err != nil {
+				t.Fatal(err)
+			}
+			var over atomic.Bool
+			var sending sync.WaitGroup
+			sending.Go(func() {
+				for frames := []byte(strings.Repeat(frame, 1<<12)); !over.Load(); {
+					if _, err := endless.NetConn().Write(frames); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+			defer sending.Wait()
+			defer over.Store(true)
+			for i := range 4 * lightMessages {
+				write(t, busy, fmt.Sprint("4", i))
+			}
+			for i := range 4 * lightMessages {
+				if got := next(t, busy); got != fmt.Sprint("4", i) {
+					t.Fatalf("answer %d: %s", i, got)
+				}
+			}
+		})
 	}
 }
 

@@ -33,6 +33,7 @@ type webSocket struct {
 	borrowed *bufio.Reader // where that buffer belongs
 	turn     turn          // heavy
 	pace     pace
+	read     int           // bytes, since the last message
 	renewed  time.Duration // when the reading goroutine was last replaced, since the server's start
 
 	mu       sync.Mutex

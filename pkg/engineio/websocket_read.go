@@ -28,6 +28,7 @@ func (t *webSocket) next(handle func(Packet) (more bool)) (more bool, reason Rea
 	if err := t.await(); err != nil {
 		return false, readReason(err), err
 	}
+	t.read = 0
 	if t.pace.busy(t.server.elapsed()) {
 		t.turn.take()
 	}
@@ -35,13 +36,18 @@ func (t *webSocket) next(handle func(Packet) (more bool)) (more bool, reason Rea
 	return t.readMessage(handle)
 }
 
-// Read is how gorilla reads. It holds no turn while there is nothing to read.
+// Read is how gorilla reads. What is long takes a turn, be it a message or pings that make none, and holds it
+// neither while there is nothing to read nor to its end, which may not come.
 func (t *webSocket) Read(p []byte) (int, error) {
-	if t.turn.held.Load() && !(t.raw != nil && readableNow(t.raw)) {
-		t.turn.giveBack()
+	if t.turn.held.Load() || t.read > lightMessage {
+		if t.turn.over() || t.raw == nil || !readableNow(t.raw) {
+			t.turn.giveBack()
+		}
 		defer t.turn.take()
 	}
-	return t.Conn.Read(p)
+	n, err := t.Conn.Read(p)
+	t.read += n
+	return n, err
 }
 
 func (t *webSocket) await() error {
