@@ -40,6 +40,9 @@ func (r *Redis) JoinRooms(s RoomSettings, mirror bool, metrics prometheus.Regist
 	if s.AdapterTimeout <= 0 {
 		return nil, fmt.Errorf("adapter-timeout: %s, must be more than 0", s.AdapterTimeout)
 	}
+	if s.AdapterKey == "" {
+		return nil, errors.New("adapter-key: empty, must be what all servers' channels begin with")
+	}
 	rooms := &Rooms{client: r.connect(-1)} // what is published twice arrives twice
 	var err error
 	if rooms.Node, err = rooms.join(s, redisbus.Options{Ignore: []string{MirrorUID}, Log: r.log}); err == nil && mirror {

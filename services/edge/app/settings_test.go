@@ -43,6 +43,7 @@ func TestImpossibleSettingsAreNamed(t *testing.T) {
 		"auth":              func(s *Settings) { s.Auth = "nobody" },
 		"fanout":            func(s *Settings) { s.Fanouts = []string{"host"} },
 		"redis-url":         func(s *Settings) { s.Redis = "http://host" },
+		"adapter-key":       func(s *Settings) { s.Redis, s.AdapterKey = "redis://127.0.0.1:1", "" },
 		"listen":            func(s *Settings) { s.Listen = "127.0.0.1:99999" },
 		"admin":             func(s *Settings) { s.Admin = "127.0.0.1:99999" },
 		"jwt-secret":        func(s *Settings) { s.Auth = "jwt" },

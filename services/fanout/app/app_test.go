@@ -52,18 +52,22 @@ func TestImpossibleSettingIsRefusedByName(t *testing.T) {
 		"lease-ttl":         func(s *app.Settings) { s.LeaseTTL = 0 },
 		"route-queue-bytes": func(s *app.Settings) { s.RouteQueue = 1 },
 		"id":                func(s *app.Settings) { s.ID = "a.b" },
-		"nats-url":          func(s *app.Settings) { s.NATS = "" },
-		"tls-cert":          func(s *app.Settings) { s.TLSKey = "x" },
-		"nats-ca":           func(s *app.Settings) { s.NATSCA = "/nowhere" },
-		"bot-tokens":        func(s *app.Settings) { s.BotTokens = "/nowhere" },
-		"redis-url":         func(s *app.Settings) { s.Redis = "http://x" },
+		"nats-url: empty":   func(s *app.Settings) { s.NATS = " ," },
+		"nats-url: number 2 is no URL; what is special to one (such as @ / % in a password) must be escaped (%40 %2F %25)": func(s *app.Settings) {
+			s.NATS = "nats://127.0.0.1:1,nats://fanout:mel lon@127.0.0.1:2"
+		},
+		"nats-url: number 1, must be like nats://host:4222, or begin with tls://, ws:// or wss://": func(s *app.Settings) { s.NATS = "http://127.0.0.1:1" },
+		"tls-cert":   func(s *app.Settings) { s.TLSKey = "x" },
+		"nats-ca":    func(s *app.Settings) { s.NATSCA = "/nowhere" },
+		"bot-tokens": func(s *app.Settings) { s.BotTokens = "/nowhere" },
+		"redis-url":  func(s *app.Settings) { s.Redis = "http://x" },
 	} {
 		s, err := testSettings("nats://127.0.0.1:1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		change(&s)
-		if _, err := app.New(s, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
+		if _, err := app.New(s, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), name) || strings.Contains(err.Error(), "mel lon") {
 			t.Errorf("%s: refused with %v", name, err)
 		}
 	}

@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +29,30 @@ type natsWatch struct {
 	log       *slog.Logger
 	closed    chan struct{} // closed after the connection
 	closeOnce sync.Once
+}
+
+// validateNATS finds URLs that nats.go would not understand: it would say so at each attempt to connect, and show the password.
+func validateNATS(urls string) error {
+	none := true
+	for i, text := range strings.Split(urls, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		none = false
+		if !strings.Contains(text, "://") {
+			text = "nats://" + text
+		}
+		switch u, err := url.Parse(text); {
+		case err != nil:
+			return fmt.Errorf("number %d is no URL; what is special to one (such as @ / %% in a password) must be escaped (%%40 %%2F %%25)", i+1)
+		case u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
+			return fmt.Errorf("number %d, must be like nats://host:4222, or begin with tls://, ws:// or wss://", i+1)
+		}
+	}
+	if none {
+		return errors.New("empty, must be a URL")
+	}
+	return nil
 }
 
 func newNATSWatch(url, id string, condition *health.Condition, log *slog.Logger) *natsWatch {

@@ -92,6 +92,9 @@ func (s *Settings) Validate() error {
 		{"max-event", s.MaxEvent, 1 << 10, 32 << 20}, {"route-queue-bytes", s.RouteQueue, s.MaxEvent, math.MaxInt64},
 		{"replay", s.Replay, 0, s.RouteQueue}, {"retention-max", s.RetentionMax, 0, math.MaxInt64},
 	} {
+		if b.is < b.min && b.max == math.MaxInt64 {
+			return fmt.Errorf("%s: %s, must be %s or more", b.name, b.is, b.min)
+		}
 		if b.is < b.min || b.is > b.max {
 			return fmt.Errorf("%s: %s, must be %s to %s", b.name, b.is, b.min, b.max)
 		}
@@ -102,8 +105,8 @@ func (s *Settings) Validate() error {
 	if s.Replicas != 1 && s.Replicas != 3 && s.Replicas != 5 {
 		return fmt.Errorf("replicas: %d, must be 1, 3 or 5", s.Replicas)
 	}
-	if s.NATS == "" {
-		return fmt.Errorf("nats-url: empty, must be a URL")
+	if err := validateNATS(s.NATS); err != nil {
+		return fmt.Errorf("nats-url: %w", err)
 	}
 	if s.Mirror && (s.Redis == "" || s.Adapter == "off") {
 		return fmt.Errorf("mirror: needs redis-url, and an adapter that is not off")
