@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/pona-realtime/pona/pkg/settings"
 	"github.com/pona-realtime/pona/test/load/client"
 	"github.com/pona-realtime/pona/test/load/stamp"
@@ -109,7 +111,12 @@ func (s *Settings) Validate() error {
 	case (s.AskEvent == "") != (s.ReplyEvent == ""):
 		return errors.New("ask-event, reply-event: one needs the other")
 	case s.Auth != "" && !json.Valid([]byte(fill(s.Auth, 0))):
-		return fmt.Errorf("auth: %q is no JSON", s.Auth)
+		return errors.New("auth: is no JSON")
+	}
+	if s.Redis != "" {
+		if _, err := redis.ParseURL(s.Redis); err != nil { // an error may show it, password and all
+			return errors.New("redis: must be like redis://host:port, and what is special in a password be escaped (%40 for @)")
+		}
 	}
 	var sources int
 	for _, set := range []string{s.EmitEvent, s.PonaFanout, s.Redis} {
