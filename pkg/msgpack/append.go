@@ -151,7 +151,7 @@ func appendNumber(dst []byte, text string) []byte {
 	switch integral := f == math.Trunc(f); {
 	case integral && f >= 0 && f < 1<<64:
 		return msgp.AppendUint64(dst, uint64(f))
-	case integral && f < 0 && f >= -1<<63:
+	case integral && f < 0 && f > -1<<63: // what is that, and not written so, was below
 		return msgp.AppendInt64(dst, int64(f))
 	}
 	return msgp.AppendFloat64(dst, f)
