@@ -2,17 +2,18 @@ package redistest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// clusterSize is the number of a Redis Cluster's masters; it has no replicas.
+// clusterSize is the number of a Redis Cluster's masters.
 const clusterSize = 3
 
-// StartCluster runs a Redis Cluster and returns its nodes when each has its links to the others. The arguments are for all
-// of them.
+// StartCluster runs a Redis Cluster without replicas and returns its nodes when each has its links to the others. The
+// arguments are for all of them.
 func StartCluster(t testing.TB, login Login, args ...string) []*Server {
 	t.Helper()
 	servers, clients := make([]*Server, clusterSize), make([]*redis.Client, clusterSize)
@@ -41,4 +42,48 @@ func StartCluster(t testing.TB, login Login, args ...string) []*Server {
 		return true
 	})
 	return servers
+}
+
+// AddReplica runs one more node of a Redis Cluster and returns when it can take a master's place: every one of the nodes
+// knows it, and it has the master's data.
+func AddReplica(t testing.TB, nodes []*Server, master *Server, args ...string) *Server {
+	t.Helper()
+	replica := Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "3000"}, args...)...)
+	at, of := Login{}.client(replica.Addr()), Login{}.client(master.Addr())
+	defer at.Close()
+	defer of.Close()
+	if err := at.Do(t.Context(), "CLUSTER", "MEET", "127.0.0.1", master.Port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	id := of.Do(t.Context(), "CLUSTER", "MYID").Val()
+	await(t, "a replica", func() bool { return at.Do(t.Context(), "CLUSTER", "REPLICATE", id).Err() == nil })
+	await(t, "a replica", func() bool {
+		state, err := at.Info(t.Context(), "replication").Result()
+		return err == nil && strings.Contains(state, "master_link_status:up")
+	})
+	for _, node := range nodes {
+		client := Login{}.client(node.Addr())
+		defer client.Close()
+		await(t, "a replica", func() bool {
+			known, err := client.ClusterNodes(t.Context()).Result()
+			return err == nil && strings.Contains(known, fmt.Sprintf(":%d@%d slave %s", replica.Port, replica.Port+10000, id))
+		})
+	}
+	return replica
+}
+
+// AwaitMaster waits until a node of a Redis Cluster is a master.
+func (s *Server) AwaitMaster(t testing.TB) { s.awaitRole(t, "master") }
+
+// AwaitReplica waits until it is a replica.
+func (s *Server) AwaitReplica(t testing.TB) { s.awaitRole(t, "slave") }
+
+func (s *Server) awaitRole(t testing.TB, role string) {
+	t.Helper()
+	client := Login{}.client(s.Addr())
+	defer client.Close()
+	await(t, "a failover", func() bool {
+		state, err := client.Info(t.Context(), "replication").Result()
+		return err == nil && strings.Contains(state, "role:"+role)
+	})
 }

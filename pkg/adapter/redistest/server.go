@@ -68,7 +68,7 @@ func (s *Server) Restart() {
 	if s.config != "" {
 		args = append([]string{s.config, "--sentinel"}, args...)
 	} else {
-		args = append(args, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+		args = append(args, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", "--dir", s.t.TempDir())
 	}
 	s.cmd = exec.Command("redis-server", args...)
 	output, err := s.cmd.StdoutPipe()
