@@ -20,8 +20,9 @@ type Bus interface {
 type Line interface {
 	// UID names this node in this namespace.
 	UID() string
-	// Publish tells all other nodes; the error says that it certainly does not reach them.
-	Publish(*Message) error
+	// Publish tells all other nodes; the error says that it certainly does not reach them. Where that turns out only
+	// later, or nobody can tell, lost is called, once; nil where nobody waits for it.
+	Publish(m *Message, lost func(error)) error
 	// Answer tells the node that sent the question.
 	Answer(question, answer *Message) error
 	// Others counts the other nodes and makes sure that their answers can come.

@@ -9,7 +9,7 @@ import (
 )
 
 // Cluster is a namespace on all other nodes, seen from this one: what its methods do, they do there. An
-// error that wraps [ErrUnreachable] or [ErrFull] says that nothing was done.
+// error that wraps [ErrUnreachable] or [ErrFull], and is no [*Incomplete], says that nothing was done.
 type Cluster struct {
 	node  *Node
 	place place
@@ -50,27 +50,27 @@ func (c *Cluster) UID() string { return c.line.UID() }
 
 // Broadcast sends an event to the sockets meant.
 func (c *Cluster) Broadcast(t Target, f Flags, event Value) error {
-	return c.line.Publish(&Message{Kind: Broadcast, Target: t, Flags: f, Value: event})
+	return c.line.Publish(&Message{Kind: Broadcast, Target: t, Flags: f, Value: event}, nil)
 }
 
 // SocketsJoin lets the sockets meant join rooms.
 func (c *Cluster) SocketsJoin(t Target, rooms []string) error {
-	return c.line.Publish(&Message{Kind: Join, Target: t, Rooms: rooms})
+	return c.line.Publish(&Message{Kind: Join, Target: t, Rooms: rooms}, nil)
 }
 
 // SocketsLeave lets the sockets meant leave rooms.
 func (c *Cluster) SocketsLeave(t Target, rooms []string) error {
-	return c.line.Publish(&Message{Kind: Leave, Target: t, Rooms: rooms})
+	return c.line.Publish(&Message{Kind: Leave, Target: t, Rooms: rooms}, nil)
 }
 
 // DisconnectSockets ends the sockets meant, with close their whole connections.
 func (c *Cluster) DisconnectSockets(t Target, close bool) error {
-	return c.line.Publish(&Message{Kind: Disconnect, Target: t, Close: close})
+	return c.line.Publish(&Message{Kind: Disconnect, Target: t, Close: close}, nil)
 }
 
 // ServerSideEmit hands an event to the other servers.
 func (c *Cluster) ServerSideEmit(event Value) error {
-	return c.line.Publish(&Message{Kind: ServerSide, Value: event})
+	return c.line.Publish(&Message{Kind: ServerSide, Value: event}, nil)
 }
 
 // Servers counts the other nodes of the namespace.

@@ -39,7 +39,7 @@ func (r *request) take() []*Message {
 }
 
 // request asks the other nodes and gives each answer to collect, which says whether its node has now
-// answered. It ends when every node and every client has, or with ctx.
+// answered. It ends when every node and every client has, with ctx, or when the question is known to be lost.
 func (c *Cluster) request(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) error {
 	err := c.ask(ctx, name, question, collect)
 	var incomplete *Incomplete
@@ -70,7 +70,8 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 		defer c.mu.Unlock()
 		delete(c.waiting, question.RequestID)
 	}()
-	if err := c.line.Publish(question); err != nil {
+	lost := make(chan error, 1)
+	if err := c.line.Publish(question, func(err error) { lost <- err }); err != nil {
 		return err
 	}
 	heard := map[string]struct{}{} // uids that answered
@@ -80,6 +81,8 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 		case <-ctx.Done():
 			state.Err = ctx.Err()
 			state.Missing = c.missing(heard, state)
+			return state
+		case state.Err = <-lost:
 			return state
 		case <-c.node.ctx.Done():
 			state.Err = ErrUnreachable

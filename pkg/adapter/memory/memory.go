@@ -64,7 +64,7 @@ func (b *Bus) Connect(namespace string, visitor bool, deliver func(*adapter.Mess
 func (l *line) UID() string { return l.uid }
 
 // Publish hands the message to all other members; when one has no room for it, it may have reached others.
-func (l *line) Publish(m *adapter.Message) error {
+func (l *line) Publish(m *adapter.Message, _ func(error)) error {
 	return l.send(m, func(to *line) bool { return !to.visitor })
 }
 

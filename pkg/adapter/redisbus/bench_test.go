@@ -49,7 +49,7 @@ func BenchmarkNamespaces(b *testing.B) {
 			before, i := cpu(), 0
 			for b.Loop() {
 				began := time.Now()
-				if err := lines[0][i*7919%n].Publish(m); err != nil {
+				if err := lines[0][i*7919%n].Publish(m, nil); err != nil {
 					b.Fatal(err)
 				}
 				<-heard

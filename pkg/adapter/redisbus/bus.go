@@ -18,14 +18,12 @@ package redisbus
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -72,7 +70,7 @@ type Bus struct {
 	client redis.UniversalClient
 	opts   Options
 	wire   wire
-	id     string // places this process's classic subscriptions on one node of a Redis Cluster
+	master atomic.Pointer[redis.Client] // of a Redis Cluster, the one that has this process's classic messages, until it fails
 
 	publisher     *publisher
 	subscriptions *subscriptions
@@ -121,7 +119,7 @@ func New(client redis.UniversalClient, opts Options) (*Bus, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{client: client, opts: opts, id: rand.Text()}
+	b := &Bus{client: client, opts: opts}
 	switch opts.Mode {
 	case "", Classic:
 		b.wire = classic{opts.Key, opts.SpecificResponses}
@@ -139,6 +137,7 @@ func New(client redis.UniversalClient, opts Options) (*Bus, error) {
 	}
 	b.running.Go(func() { b.publisher.run(ctx) })
 	b.running.Go(func() { b.subscriptions.keep(ctx) })
+	b.running.Go(func() { b.subscriptions.ping(ctx) })
 	for _, w := range b.workers {
 		b.running.Go(func() { w.run(ctx) })
 	}
@@ -182,49 +181,6 @@ func (b *Bus) Stats() Stats {
 func (b *Bus) Close() {
 	b.cancel()
 	b.running.Wait()
-}
-
-// servers counts the nodes that listen to a channel, over all nodes of a Redis Cluster.
-func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
-	count := func(ctx context.Context, c *redis.Client) (int64, error) {
-		answer, err := b.wire.numSub(ctx, c, channel).Result()
-		return answer[channel], err
-	}
-	cluster, ok := b.client.(*redis.ClusterClient)
-	if !ok {
-		n, err := count(ctx, b.client.(*redis.Client))
-		return int(n), err
-	}
-	var total atomic.Int64
-	add := func(ctx context.Context) func(context.Context, *redis.Client) error {
-		return func(_ context.Context, c *redis.Client) error {
-			n, err := count(ctx, c)
-			total.Add(n)
-			return err
-		}
-	}
-	brief, cancel := context.WithTimeout(ctx, hangTime)
-	err := cluster.ForEachMaster(brief, add(ctx))
-	cancel()
-	brief, cancel = context.WithTimeout(ctx, hangTime)
-	defer cancel()
-	_ = cluster.ForEachSlave(brief, add(brief)) // few listen there: who was connected to a master that was replaced
-	return int(total.Load()), err
-}
-
-// hangTime is what a node has to say which others there are, before go-redis goes by what it knows already, and what
-// replicas have to say who listens to them: one that hangs must not fail requests.
-const hangTime = 500 * time.Millisecond
-
-// publishBy is who publishes. In a Redis Cluster every node passes classic messages on: this process uses
-// always the same one, so that they stay in order whatever their channels. Sharded ones have their places,
-// and an order within each.
-func (b *Bus) publishBy(ctx context.Context) (redis.UniversalClient, error) {
-	cluster, ok := b.client.(*redis.ClusterClient)
-	if !ok || b.wire.sharded() {
-		return b.client, nil
-	}
-	return cluster.MasterForKey(ctx, b.id)
 }
 
 // unreachable makes an error of Redis one of the adapter's.

@@ -189,7 +189,7 @@ func TestIgnoredUID(t *testing.T) {
 	}
 	for _, uid := range []string{"mirror", "other"} {
 		l.uid = uid
-		if err := l.Publish(&adapter.Message{Kind: adapter.Broadcast, Value: adapter.Value{JSON: []byte(`["ev"]`)}}); err != nil {
+		if err := l.Publish(&adapter.Message{Kind: adapter.Broadcast, Value: adapter.Value{JSON: []byte(`["ev"]`)}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -309,9 +309,7 @@ func (r *classicResponse) untyped(m *adapter.Message) (err error) {
 	return err
 }
 
-func (classic) publish(ctx context.Context, pipe redis.Pipeliner, channel string, payload []byte) {
-	pipe.Publish(ctx, channel, payload)
-}
+func (classic) publishes() string { return "publish" }
 
 func (classic) subscribe(ctx context.Context, p *redis.PubSub, channels ...string) error {
 	return p.Subscribe(ctx, channels...)

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	dialTimeout = 3 * time.Second
+	dialTimeout = 2 * time.Second
 	// lifetime of a connection from which nothing is heard, not even the answer to a ping
 	lifetime = 2*pulse + time.Second
 )
@@ -81,11 +81,21 @@ func (s *subscriptions) read(on *conn) {
 	}
 }
 
-// ping keeps connections alive, and lets readers notice those that are not.
-func (s *subscriptions) ping() {
-	for _, on := range s.connections() {
-		if err := on.pubsub.Ping(ended); err != nil {
-			s.lose(on, err)
+// ping keeps connections alive, and lets readers notice those that are not, until ctx ends. The keeper may be waiting for
+// a node that hangs.
+func (s *subscriptions) ping(ctx context.Context) {
+	tick := time.NewTicker(pulse)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, on := range s.connections() {
+			if err := on.pubsub.Ping(ended); err != nil {
+				s.lose(on, err)
+			}
 		}
 	}
 }

@@ -19,13 +19,12 @@ const (
 	pulse = 1500 * time.Millisecond
 )
 
-// keep brings to Redis what is wanted, until ctx ends. It alone opens connections and writes to them.
+// keep brings to Redis what is wanted, until ctx ends. It alone opens connections.
 func (s *subscriptions) keep(ctx context.Context) {
 	defer s.hangUp()
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 50*time.Millisecond, time.Second
-	ping := time.NewTicker(pulse)
-	defer ping.Stop()
+	failed := false
 	var pause <-chan time.Time // after a failure
 	for {
 		wake := s.wake
@@ -35,21 +34,19 @@ func (s *subscriptions) keep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ping.C:
-			s.ping()
-			continue
 		case <-pause:
 			pause = nil
 		case <-wake:
 		}
-		if err := s.settle(ctx); err == nil {
+		if _, lost := s.state(); failed || lost != nil { // slots and masters may have moved
+			s.bus.reload(ctx)
+		}
+		err := s.settle(ctx)
+		if failed = err != nil; !failed {
 			retry.Reset()
 		} else if ctx.Err() == nil {
 			if _, moved := redis.IsMovedError(err); !moved { // where to is known at once
 				s.blame(err)
-			}
-			if cluster, ok := s.bus.client.(*redis.ClusterClient); ok {
-				cluster.ReloadState(ctx) // slots and masters may have moved
 			}
 			pause = time.After(retry.NextBackOff())
 		}
@@ -74,12 +71,10 @@ func (s *subscriptions) settle(ctx context.Context) error {
 			return err
 		}
 		groups, err := s.group(ctx, names)
-		for node, names := range groups {
-			if err != nil {
-				s.putBack(names)
-				continue
+		for node, names := range groups { // one that cannot be reached does not keep others from theirs
+			if failed := s.subscribe(ctx, node, names); failed != nil {
+				err = failed
 			}
-			err = s.subscribe(ctx, node, names)
 		}
 		if err != nil {
 			return err
@@ -140,7 +135,7 @@ func (s *subscriptions) putBack(names []string) {
 }
 
 // group says on which node of Redis each channel is to be subscribed to. In a Redis Cluster a sharded
-// channel has its place; all classic ones of this process go to one master, another for each process.
+// channel has its place; all classic ones of this process go to one master.
 func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*redis.Client][]string, err error) {
 	groups = map[*redis.Client][]string{}
 	cluster, ok := s.bus.client.(*redis.ClusterClient)
@@ -151,7 +146,7 @@ func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*
 		return groups, nil
 	}
 	if !s.bus.wire.sharded() && len(names) > 0 {
-		node, err := s.home(ctx, cluster)
+		node, err := s.bus.home(ctx, cluster)
 		if err != nil {
 			s.putBack(names)
 			return groups, err
@@ -170,19 +165,11 @@ func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*
 	return groups, nil
 }
 
-// home is the master with which this process has its classic channels: the same one as long as it is
-// connected, for messages of different channels are in order on one connection only.
-func (s *subscriptions) home(ctx context.Context, cluster *redis.ClusterClient) (*redis.Client, error) {
-	if all := s.connections(); len(all) > 0 {
-		return all[0].node, nil
-	}
-	return cluster.MasterForKey(ctx, s.bus.id)
-}
-
 // subscribe sends as many names as the connection's window allows, and puts the rest back.
 func (s *subscriptions) subscribe(ctx context.Context, node *redis.Client, names []string) error {
 	on, err := s.connect(ctx, node)
 	if err != nil {
+		s.bus.master.CompareAndSwap(node, nil)
 		s.putBack(names)
 		return err
 	}

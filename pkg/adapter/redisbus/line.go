@@ -22,7 +22,7 @@ type line struct {
 
 func (l *line) UID() string { return l.uid }
 
-func (l *line) Publish(m *adapter.Message) error {
+func (l *line) Publish(m *adapter.Message, lost func(error)) error {
 	if l.bus.publisher.refuses() {
 		return adapter.ErrUnreachable
 	}
@@ -30,7 +30,7 @@ func (l *line) Publish(m *adapter.Message) error {
 	if err != nil {
 		return err
 	}
-	return l.bus.publisher.publish(channel, payload)
+	return l.bus.publisher.publish(letter{channel, payload, lost})
 }
 
 func (l *line) Answer(question, answer *adapter.Message) error {
@@ -41,7 +41,7 @@ func (l *line) Answer(question, answer *adapter.Message) error {
 	if err != nil {
 		return err
 	}
-	return l.bus.publisher.publish(channel, payload)
+	return l.bus.publisher.publish(letter{channel, payload, nil})
 }
 
 // Others waits for the subscriptions that answers need, and for its own being counted; the first request

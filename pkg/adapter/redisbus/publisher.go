@@ -14,6 +14,8 @@ const (
 	publishQueue = 16384                  // messages
 	publishBatch = 512                    // messages of one pipeline
 	publishPause = 250 * time.Millisecond // after a failure, in which all is refused
+	// publishTimeout is what a pipeline has: one that a Redis which hangs has got is given up in the time of a failover.
+	publishTimeout = 2 * pulse
 )
 
 // publisher sends what is published in the order of the calls. A pipeline takes what has gathered while
@@ -21,15 +23,21 @@ const (
 type publisher struct {
 	bus      *Bus
 	queue    chan letter
-	bytes    atomic.Int64          // in the queue
-	failedAt atomic.Int64          // nanoseconds since 1970; 0 after a success
-	by       redis.UniversalClient // who sends, until that fails; run's own
+	bytes    atomic.Int64 // in the queue
+	failedAt atomic.Int64 // nanoseconds since 1970; 0 after a success
 }
 
 type letter struct {
 	channel string
 	payload []byte
+	lost    func(error) // where Redis has not taken it, as far as is known; nil: nobody waits for it
 }
+
+// once is a command that is sent to another node where Redis says so, but never again to one that may have taken it.
+type once struct{ *redis.IntCmd }
+
+// NoRetry is go-redis' own question.
+func (once) NoRetry() bool { return true }
 
 func newPublisher(b *Bus) *publisher {
 	return &publisher{bus: b, queue: make(chan letter, publishQueue)}
@@ -46,15 +54,15 @@ func (p *publisher) refuses() bool {
 }
 
 // publish never waits.
-func (p *publisher) publish(channel string, payload []byte) error {
-	size := int64(len(payload))
+func (p *publisher) publish(l letter) error {
+	size := int64(len(l.payload))
 	if p.bytes.Add(size) > p.bus.opts.MaxQueued {
 		p.bytes.Add(-size)
 		p.bus.counters.refused.Add(1)
 		return adapter.ErrFull
 	}
 	select {
-	case p.queue <- letter{channel, payload}:
+	case p.queue <- l:
 		return nil
 	default:
 		p.bytes.Add(-size)
@@ -82,34 +90,43 @@ func (p *publisher) run(ctx context.Context) {
 }
 
 func (p *publisher) send(ctx context.Context, batch []letter) {
-	var commands []redis.Cmder
-	var err error
-	if p.by == nil {
-		p.by, err = p.bus.publishBy(ctx)
-	}
+	within, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
 	for _, l := range batch {
 		p.bytes.Add(-int64(len(l.payload)))
 	}
+	commands := make([]redis.Cmder, len(batch))
+	by, err := p.bus.publishBy(within)
 	if err == nil {
-		commands, err = p.by.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for _, l := range batch {
-				p.bus.wire.publish(ctx, pipe, l.channel, l.payload)
+		_, err = by.Pipelined(within, func(pipe redis.Pipeliner) error {
+			for i, l := range batch {
+				commands[i] = once{redis.NewIntCmd(within, p.bus.wire.publishes(), l.channel, l.payload)}
+				_ = pipe.Process(within, commands[i]) // heard below
 			}
 			return nil
 		})
 	}
-	failed := uint64(len(batch))
-	for _, c := range commands {
-		if c.Err() == nil {
-			failed--
+	for i, l := range batch {
+		failed := err
+		if commands[i] != nil {
+			failed = commands[i].Err()
 		}
+		switch {
+		case failed == nil:
+			p.bus.counters.published.Add(1)
+			continue
+		case l.lost != nil:
+			l.lost(unreachable(failed))
+		}
+		p.bus.counters.refused.Add(1)
 	}
-	p.bus.counters.published.Add(uint64(len(batch)) - failed)
-	p.bus.counters.refused.Add(failed)
 	if err == nil {
 		p.failedAt.Store(0)
-	} else {
-		p.failedAt.Store(time.Now().UnixNano())
-		p.by = nil
+		return
 	}
+	p.failedAt.Store(time.Now().UnixNano())
+	if master, is := by.(*redis.Client); is {
+		p.bus.master.CompareAndSwap(master, nil)
+	}
+	p.bus.reload(ctx)
 }

@@ -224,9 +224,7 @@ func decodeShardedValue(m *adapter.Message, kind int, data json.RawMessage, atta
 	return err
 }
 
-func (sharded) publish(ctx context.Context, pipe redis.Pipeliner, channel string, payload []byte) {
-	pipe.SPublish(ctx, channel, payload)
-}
+func (sharded) publishes() string { return "spublish" }
 
 func (sharded) subscribe(ctx context.Context, p *redis.PubSub, channels ...string) error {
 	return p.SSubscribe(ctx, channels...)

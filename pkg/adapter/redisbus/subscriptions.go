@@ -251,6 +251,7 @@ func (s *subscriptions) misplaced(name string, c *subscription) {
 // lose notes that a connection is gone, with all that it was subscribed to.
 func (s *subscriptions) lose(gone *conn, err error) {
 	_ = gone.pubsub.Close()
+	s.bus.master.CompareAndSwap(gone.node, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conns[gone.address] != gone {

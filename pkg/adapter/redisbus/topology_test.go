@@ -72,7 +72,8 @@ func asksTheOther(t *testing.T, c *adapter.Cluster) bool {
 // TestRedisCluster holds the promises on three masters, and goes on while a slot moves between them.
 func TestRedisCluster(t *testing.T) {
 	var addresses []string
-	for _, s := range redistest.StartCluster(t, redistest.Login{}) {
+	servers := redistest.StartCluster(t, redistest.Login{})
+	for _, s := range servers {
 		addresses = append(addresses, s.Addr())
 	}
 	connect := func() *redis.ClusterClient {
@@ -94,20 +95,12 @@ func TestRedisCluster(t *testing.T) {
 			slotMoves(t, first, addresses, connect, elsewhere)
 		})
 	}
-	t.Run("a replica hangs", func(t *testing.T) { replicaHangs(t, addresses, connect) })
+	t.Run("a replica hangs", func(t *testing.T) { replicaHangs(t, servers, connect) })
 }
 
 // replicaHangs lets a replica join and hang: it is asked who listens there too, and not waited for.
-func replicaHangs(t *testing.T, addresses []string, connect func() *redis.ClusterClient) {
-	replica := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "30000")
-	master, at := redis.NewClient(&redis.Options{Addr: addresses[0]}), redis.NewClient(&redis.Options{Addr: replica.Addr()})
-	defer master.Close()
-	defer at.Close()
-	if err := at.Do(t.Context(), "CLUSTER", "MEET", "127.0.0.1", master.Options().Addr[len("127.0.0.1:"):]).Err(); err != nil {
-		t.Fatal(err)
-	}
-	id := master.Do(t.Context(), "CLUSTER", "MYID").Val()
-	waitFor(t, func() bool { return at.Do(t.Context(), "CLUSTER", "REPLICATE", id).Err() == nil })
+func replicaHangs(t *testing.T, servers []*redistest.Server, connect func() *redis.ClusterClient) {
+	replica := redistest.AddReplica(t, servers, servers[0])
 	var client *redis.ClusterClient
 	waitFor(t, func() bool {
 		client = connect()

@@ -32,7 +32,7 @@ type wire interface {
 	// decode returns nil for a message that is not meant for the line.
 	decode(l *line, channel string, payload []byte) (*adapter.Message, error)
 
-	publish(ctx context.Context, pipe redis.Pipeliner, channel string, payload []byte)
+	publishes() string // the command
 	subscribe(ctx context.Context, p *redis.PubSub, channels ...string) error
 	unsubscribe(ctx context.Context, p *redis.PubSub, channels ...string) error
 	numSub(ctx context.Context, c *redis.Client, channel string) *redis.MapStringIntCmd

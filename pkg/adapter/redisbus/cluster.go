@@ -1,0 +1,131 @@
+package redisbus
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+)
+
+// servers counts the nodes that listen to a channel, over all nodes of a Redis Cluster.
+func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
+	count := func(ctx context.Context, c *redis.Client) (int64, error) {
+		answer, err := b.wire.numSub(ctx, c, channel).Result()
+		return answer[channel], err
+	}
+	cluster, ok := b.client.(*redis.ClusterClient)
+	if !ok {
+		n, err := count(ctx, b.client.(*redis.Client))
+		return int(n), err
+	}
+	masters, err := b.nodes(ctx, cluster.ForEachMaster)
+	if err != nil {
+		return 0, err
+	}
+	replicas, err := b.nodes(ctx, cluster.ForEachSlave)
+	if err != nil {
+		return 0, err
+	}
+	var total atomic.Int64
+	var counting errgroup.Group
+	for _, master := range masters {
+		counting.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, pulse)
+			defer cancel()
+			n, err := count(ctx, master)
+			total.Add(n)
+			return err
+		})
+	}
+	for _, replica := range replicas { // few listen there: who was connected to a master that was replaced
+		if slices.Contains(masters, replica) {
+			continue // has just become one, and who told of replicas did not know
+		}
+		counting.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, hangTime)
+			defer cancel()
+			n, _ := count(ctx, replica) // one that hangs must not fail requests
+			total.Add(n)
+			return nil
+		})
+	}
+	err = counting.Wait()
+	return int(total.Load()), err
+}
+
+const (
+	// hangTime is what a node has to say which others there are, before go-redis goes by what it knows already, and what
+	// replicas have to say who listens to them.
+	hangTime = 500 * time.Millisecond
+	// hedge is after how much of it another node is asked too, up to askers of them.
+	hedge  = 50 * time.Millisecond
+	askers = 4
+)
+
+// nodes learns which masters or replicas a Redis Cluster has now, by go-redis' ForEachMaster or ForEachSlave: they ask a node by
+// chance, and wait for one that hangs.
+func (b *Bus) nodes(ctx context.Context, each func(context.Context, func(context.Context, *redis.Client) error) error) ([]*redis.Client, error) {
+	type answer struct {
+		nodes []*redis.Client
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(ctx, hangTime)
+	defer cancel()
+	first := make(chan answer, askers)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	for range askers {
+		asking.Go(func() {
+			var mu sync.Mutex
+			var a answer
+			a.err = each(ctx, func(_ context.Context, node *redis.Client) error {
+				mu.Lock()
+				defer mu.Unlock()
+				a.nodes = append(a.nodes, node)
+				return nil
+			})
+			first <- a
+		})
+		select {
+		case a := <-first:
+			return a.nodes, a.err
+		case <-time.After(hedge):
+		}
+	}
+	a := <-first
+	return a.nodes, a.err
+}
+
+// reload learns where masters and slots of a Redis Cluster are. go-redis' own ReloadState has no deadline.
+func (b *Bus) reload(ctx context.Context) {
+	if cluster, ok := b.client.(*redis.ClusterClient); ok {
+		_, _ = b.nodes(ctx, cluster.ForEachMaster) // otherwise it goes by what it knows
+	}
+}
+
+// home is the master of a Redis Cluster by which this process publishes classic messages and hears them, which every node
+// passes on: one of chance until it fails, for they are in order on one way only, whatever their channels.
+func (b *Bus) home(ctx context.Context, cluster *redis.ClusterClient) (*redis.Client, error) {
+	if master := b.master.Load(); master != nil {
+		return master, nil
+	}
+	master, err := cluster.MasterForKey(ctx, rand.Text())
+	if err != nil || b.master.CompareAndSwap(nil, master) {
+		return master, err
+	}
+	return b.home(ctx, cluster) // another has been faster
+}
+
+// publishBy is who publishes. Sharded messages have their places, and an order within each.
+func (b *Bus) publishBy(ctx context.Context) (redis.UniversalClient, error) {
+	cluster, ok := b.client.(*redis.ClusterClient)
+	if !ok || b.wire.sharded() {
+		return b.client, nil
+	}
+	return b.home(ctx, cluster)
+}

@@ -1,0 +1,143 @@
+package redisbus
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pona-realtime/pona/pkg/adapter"
+	"github.com/pona-realtime/pona/pkg/adapter/adaptertest"
+	"github.com/pona-realtime/pona/pkg/adapter/redistest"
+)
+
+// TestRedisClusterFailover takes masters of a Redis Cluster away with what is subscribed to there: requests fail clearly until
+// another is elected, and work soon after, without anybody's doing; connections with other masters are kept.
+func TestRedisClusterFailover(t *testing.T) {
+	t.Parallel()
+	timeout := []string{"--cluster-node-timeout", "1000"} // ms until an election
+	masters := redistest.StartCluster(t, redistest.Login{}, timeout...)
+	replicas := [...]*redistest.Server{redistest.AddReplica(t, masters, masters[0], timeout...), redistest.AddReplica(t, masters, masters[1], timeout...)}
+	for i, test := range []struct {
+		name string
+		end  func(*redistest.Server)
+	}{{"killed", (*redistest.Server).Kill}, {"hangs", (*redistest.Server).Pause}} {
+		t.Run(test.name, func(t *testing.T) {
+			pairs := map[Mode]*pair{}
+			for _, mode := range []Mode{Classic, Sharded} {
+				pairs[mode] = newPair(t, mode, masters[i], masters[2])
+			}
+			test.end(masters[i])
+			fails(t, pairs)
+			replicas[i].AwaitMaster(t)
+			for mode, p := range pairs {
+				began := time.Now()
+				waitFor(t, func() bool { return asksTheOther(t, p.on[0]) && asksTheOther(t, p.on[1]) })
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("%s: works again %s after the failover", mode, took)
+				}
+				p.check(t, mode)
+			}
+			if test.name == "hangs" {
+				masters[i].Resume()
+				masters[i].AwaitReplica(t)
+				for _, p := range pairs {
+					waitFor(t, func() bool { return asksTheOther(t, p.on[0]) && asksTheOther(t, p.on[1]) })
+				}
+			}
+		})
+	}
+}
+
+// pair is two nodes that share a namespace. Its channels are at one master of a Redis Cluster, but for those of the second node
+// on the classic wire.
+type pair struct {
+	buses [2]*Bus
+	logs  [2]lineLog
+	on    [2]*adapter.Cluster
+}
+
+func newPair(t *testing.T, mode Mode, master, another *redistest.Server) *pair {
+	t.Helper()
+	p := &pair{}
+	for i := range p.on {
+		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{another.Addr()}, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
+		p.buses[i] = over(t, client, Options{Mode: mode, Log: p.logs[i].logger()})
+		namespace := "/"
+		switch {
+		case mode != Classic:
+			n, _ := keyAt(t, client, master, "socket.io#/%d#")
+			namespace = fmt.Sprint("/", n)
+		case i == 0:
+			_, home := keyAt(t, client, master, "%d")
+			p.buses[i].master.Store(home) // instead of one by chance
+		default:
+			_, home := keyAt(t, client, another, "%d")
+			p.buses[i].master.Store(home)
+		}
+		node := adapter.NewNode(p.buses[i], adapter.Options{})
+		t.Cleanup(node.Close)
+		p.on[i] = node.Join(namespace, adaptertest.NewLocal())
+	}
+	waitFor(t, func() bool { return asksTheOther(t, p.on[0]) && asksTheOther(t, p.on[1]) })
+	return p
+}
+
+// keyAt finds the number that makes a key with its place at a master, and the master.
+func keyAt(t *testing.T, client *redis.ClusterClient, master *redistest.Server, form string) (n int, at *redis.Client) {
+	t.Helper()
+	for ; ; n++ {
+		at, err := client.MasterForKey(t.Context(), fmt.Sprintf(form, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at.Options().Addr == master.Addr() {
+			return n, at
+		}
+	}
+}
+
+// fails asks while the master is away, all at once: it is not away for long.
+func fails(t *testing.T, pairs map[Mode]*pair) {
+	t.Helper()
+	began := time.Now()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	for mode, p := range pairs {
+		for _, c := range p.on {
+			asking.Go(func() {
+				if _, err := c.FetchSockets(t.Context(), adapter.Target{}); !errors.Is(err, adapter.ErrUnreachable) {
+					t.Errorf("%s: a request: %v", mode, err)
+				}
+				if took := time.Since(began); took > 4*time.Second {
+					t.Errorf("%s: a request took %s to fail", mode, took)
+				}
+			})
+		}
+	}
+}
+
+// check looks for what is left of an outage.
+func (p *pair) check(t *testing.T, mode Mode) {
+	t.Helper()
+	for i, b := range p.buses {
+		if err := b.Synced(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s := b.Stats()
+		if mode == Classic && i == 1 { // was nowhere else
+			if s.Lost != 0 {
+				t.Errorf("lost connections with another master: %+v", s)
+			}
+			p.logs[i].want(t)
+			continue
+		}
+		if s.Lost != 1 || s.Resubscribed == 0 || !s.Reachable {
+			t.Errorf("%s: %+v", mode, s)
+		}
+		p.logs[i].want(t, "no subscriptions at Redis, rooms end at this server, trying again", "connected to Redis, subscribing to rooms again")
+	}
+}
