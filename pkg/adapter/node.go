@@ -18,7 +18,7 @@ type Options struct {
 type Node struct {
 	bus     Bus
 	opts    Options
-	ctx     context.Context // of questions under way
+	ctx     context.Context // of questions under way; ends with the lock held
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	asks    atomic.Int64
@@ -81,6 +81,17 @@ func (n *Node) enter(p place, local Local) *Cluster {
 	return c
 }
 
+// start runs f, which Close waits for; false after Close.
+func (n *Node) start(f func()) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx.Err() != nil {
+		return false
+	}
+	n.running.Go(f)
+	return true
+}
+
 // Stats is what a node has counted since it was made.
 type Stats struct {
 	Complete    uint64 // requests that all other nodes answered
@@ -97,7 +108,9 @@ func (n *Node) Stats() Stats {
 
 // Close leaves every namespace at once. It waits for questions under way, which end.
 func (n *Node) Close() {
+	n.mu.Lock()
 	n.cancel()
+	n.mu.Unlock()
 	n.running.Wait()
 	n.mu.Lock()
 	defer n.mu.Unlock()

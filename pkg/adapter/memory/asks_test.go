@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,4 +87,31 @@ func TestAsksAreBounded(t *testing.T) {
 		}
 	}
 	t.Error("none is taken afterwards")
+}
+
+// TestClosedWhileAsked closes a node that is being asked; what it has begun ends with it.
+func TestClosedWhileAsked(t *testing.T) {
+	for range 100 {
+		began := make(chan struct{}, 1)
+		here, there := pair(t, adapter.Options{}, func(_ context.Context, asked func(int), _ func(adapter.Value)) {
+			select {
+			case began <- struct{}{}:
+			default:
+			}
+			asked(0)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				brief, cancel := context.WithTimeout(ctx, time.Millisecond)
+				_, _ = here.BroadcastWithAck(brief, adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: []byte(`["q"]`)})
+				cancel()
+			}
+		})
+		<-began
+		there.Close()
+		cancel()
+		asking.Wait()
+	}
 }
