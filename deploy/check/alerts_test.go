@@ -197,9 +197,10 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("%s: without summary, description or severity", name)
 		}
 		p.has(t, name, r.Expr)
-		if _, heading, refers := strings.Cut(r.Annotations["description"], "See: "); refers &&
-			!strings.Contains(strings.ToLower(string(guide)), "\n### "+strings.ToLower(strings.TrimSuffix(heading, "."))+"\n") {
-			t.Errorf("%s: docs/troubleshooting.md has nothing about %q", name, heading)
+		page, anchor, refers := strings.Cut(r.Annotations["runbook_url"], "#")
+		heading := "\n### " + strings.ReplaceAll(anchor, "-", " ") + "\n"
+		if refers && (page != "https://github.com/pona-realtime/pona/blob/main/docs/troubleshooting.md" || !strings.Contains(strings.ToLower(string(guide)), heading)) {
+			t.Errorf("%s: docs/troubleshooting.md has nothing of %s", name, r.Annotations["runbook_url"])
 		}
 	}
 }
