@@ -29,7 +29,7 @@ type Cluster struct {
 // Run tests the promises.
 func Run(t *testing.T, c Cluster) {
 	for name, test := range map[string]func(*testing.T, Cluster){
-		"Broadcast": testBroadcast, "Order": testOrder, "Orders": testOrders, "Requests": testRequests, "BroadcastWithAck": testBroadcastWithAck,
+		"Broadcast": testBroadcast, "Order": testOrder, "NewRooms": testNewRooms, "Orders": testOrders, "Requests": testRequests, "BroadcastWithAck": testBroadcastWithAck,
 		"ServerSide": testServerSide, "Visitor": testVisitor, "Missing": testMissing, "Linger": testLinger,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
@@ -149,6 +149,38 @@ func testOrder(t *testing.T, c Cluster) {
 	for i, d := range got {
 		if want := fmt.Sprintf(`["ev",%d]`, i); string(d.Event.JSON) != want {
 			t.Fatalf("%s came where %s was due", d.Event.JSON, want)
+		}
+	}
+}
+
+// testNewRooms emits to rooms at once when others' sockets have been let in, by a member and by a visitor.
+func testNewRooms(t *testing.T, c Cluster) {
+	peers := start(t, c, 3)
+	visitor := peers[0].node.Visit(namespace)
+	defer visitor.Leave()
+	for i, by := range []*adapter.Cluster{peers[0].cluster, visitor} {
+		for n := range 20 {
+			room := fmt.Sprintf("room %d of %d", n, i)
+			if err := by.SocketsJoin(adapter.Target{Rooms: []string{"a2", "b3"}}, []string{room}); err != nil {
+				t.Fatal(err)
+			}
+			if err := by.Broadcast(adapter.Target{Rooms: []string{room}}, adapter.Flags{}, value(fmt.Sprintf(`[%q]`, room))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := by.Broadcast(adapter.Target{}, adapter.Flags{}, value(`["end"]`)); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range peers[1:] {
+			got := p.local.until(t, `["end"]`)
+			for _, d := range got {
+				if len(d.Sockets) != 1 {
+					t.Errorf("%s reached %v", d.Event.JSON, d.Sockets)
+				}
+			}
+			if len(got) != 20 {
+				t.Errorf("%d of 20 came", len(got))
+			}
 		}
 	}
 }

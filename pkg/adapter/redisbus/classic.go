@@ -13,7 +13,7 @@ import (
 // classic is the wire of createAdapter:
 //
 //	KEY#NSP#            broadcasts: [uid, packet, options], MessagePack
-//	KEY#NSP#ROOM#       the same, when exactly one room is meant
+//	KEY#NSP#ROOM#       the same, when exactly one room is meant, and that is no new one
 //	KEY-request#NSP#    requests, counted by PUBSUB NUMSUB
 //	KEY-response#NSP#   responses; with UID# behind it those to one node
 //
@@ -86,8 +86,8 @@ func (w classic) roomChannel(namespace, room string) (string, bool) {
 func (w classic) encode(l *line, m *adapter.Message) (channel string, payload []byte, err error) {
 	if m.Kind == adapter.Broadcast && m.RequestID == "" {
 		channel = w.broadcasts(l.namespace)
-		if len(m.Target.Rooms) == 1 {
-			channel += m.Target.Rooms[0] + "#"
+		if room, ok := l.onlyRoom(m.Target); ok {
+			channel, _ = w.roomChannel(l.namespace, room)
 		}
 		p := packet{eventPacket, m.Value.JSON, &l.namespace}
 		payload, err = write([]any{l.uid, p, optionsOf(m.Target, flagsOf(m.Flags))}, m.Value.Attachments, true)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/pona-realtime/pona/pkg/adapter"
 )
@@ -17,7 +19,21 @@ type line struct {
 	deliver   func(*adapter.Message)
 	worker    *worker
 
-	answers sync.Once // subscribes to them
+	answers sync.Once    // subscribes to them
+	joined  atomic.Int64 // when this node has last let others' sockets join rooms, nanoseconds since 1970
+}
+
+// newRoom is how long a room counts as new: those that have let in its first members must have subscribed to it.
+const newRoom = 5 * time.Second
+
+// onlyRoom is the room that is meant, if it is one, and all that have members of it are sure to listen to its channel.
+// They subscribe to that when they are told to let the first one in, and would miss what follows at once; a visitor
+// does not know who else has told them. What is for such a room goes the way of what is for all.
+func (l *line) onlyRoom(t adapter.Target) (string, bool) {
+	if len(t.Rooms) != 1 || l.visitor || time.Now().UnixNano()-l.joined.Load() < int64(newRoom) {
+		return "", false
+	}
+	return t.Rooms[0], true
 }
 
 func (l *line) UID() string { return l.uid }
@@ -25,6 +41,9 @@ func (l *line) UID() string { return l.uid }
 func (l *line) Publish(m *adapter.Message, lost func(error)) error {
 	if l.bus.publisher.refuses() {
 		return adapter.ErrUnreachable
+	}
+	if m.Kind == adapter.Join {
+		l.joined.Store(time.Now().UnixNano())
 	}
 	channel, payload, err := l.bus.wire.encode(l, m)
 	if err != nil {

@@ -91,9 +91,9 @@ func (w sharded) encode(l *line, m *adapter.Message) (channel string, payload []
 	case adapter.Broadcast:
 		*out.Type = shardedBroadcast
 		out.Data = shardedEvent{packet{Type: eventPacket, Data: m.Value.JSON}, m.RequestID, optionsOf(m.Target, flagsOf(m.Flags))}
-		if m.RequestID == "" && len(m.Target.Rooms) == 1 {
-			if room, ok := w.roomChannel(l.namespace, m.Target.Rooms[0]); ok {
-				channel = room
+		if room, ok := l.onlyRoom(m.Target); ok && m.RequestID == "" {
+			if of, ok := w.roomChannel(l.namespace, room); ok {
+				channel = of
 			}
 		}
 	case adapter.Join, adapter.Leave:

@@ -105,8 +105,13 @@ func TestSequencesGoOnWhenTheStreamIsLost(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), stream.Name); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = open(t, n, nil); err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(fanouttest.Patience); ; { // NATS may still be removing the old one; a fanout tries again too
+		if s, err = open(t, n, nil); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
 	if after := store(t, s, fanouttest.Volume(1, 2)); after <= before {
 		t.Errorf("sequence %d after %d", after, before)
