@@ -3,6 +3,7 @@ package check
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,10 @@ func isConfined(t *testing.T, c *container) {
 		if !strings.Contains(string(status), "\n"+want+"\n") {
 			t.Errorf("%s has not %q: %s", c.program, want, status)
 		}
+	}
+	trusted, err := os.ReadFile(process + "root/etc/ssl/certs/ca-certificates.crt")
+	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(trusted) {
+		t.Errorf("%s trusts nobody: %v", c.program, err)
 	}
 	if err := os.WriteFile(process+"root/file", nil, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("%s: writing to its root: %v", c.program, err)
