@@ -24,7 +24,7 @@ var Program = settings.Program{
 // see pkg/settings, whose Defaults fills in what holds where nothing is set.
 type Settings struct {
 	Listen             string         `default:":8080" unit:"host:port" group:"Clients" help:"Address that clients connect to."`
-	Admin              string         `default:":9090" unit:"host:port" group:"Clients" help:"Address of health and profiles, for operators only."`
+	Admin              string         `default:":9090" unit:"host:port" group:"Clients" help:"Address of health, metrics and profiles, for operators only."`
 	TLSCert            string         `name:"tls-cert" unit:"path" group:"Clients" help:"Certificate for https and wss (PEM, the whole chain), read again when it changes. Empty: no TLS, which is the balancer's business."`
 	TLSKey             string         `name:"tls-key" unit:"path" group:"Clients" help:"Its key (PEM)."`
 	Origins            []string       `default:"https://pona.ponlponl123.com" group:"Clients" help:"Browser origins that may connect; * alone means every one."`

@@ -22,7 +22,7 @@ var Program = settings.Program{
 // file; see pkg/settings, whose Defaults fills in what holds where nothing is set.
 type Settings struct {
 	GRPC  string `name:"grpc" default:":7070" unit:"host:port" group:"Bots and edges" help:"Address that bots and edges connect to."`
-	Admin string `default:":9091" unit:"host:port" group:"Bots and edges" help:"Address of health and profiles, for operators only."`
+	Admin string `default:":9091" unit:"host:port" group:"Bots and edges" help:"Address of health, metrics and profiles, for operators only."`
 	ID    string `unit:"letters, digits, - and _" group:"Bots and edges" help:"Name of this fanout, unique in the cluster. Empty: the host's name and something random."`
 
 	NATS         string         `name:"nats-url" default:"nats://127.0.0.1:4222" secret:"" unit:"URLs, comma separated" group:"NATS" help:"NATS servers of the cluster, with JetStream."`
