@@ -37,5 +37,8 @@ type Line interface {
 // ErrUnreachable means that the other nodes cannot be reached now.
 var ErrUnreachable = errors.New("adapter: the other nodes cannot be reached")
 
+// ErrTooLarge means that a message is larger than the other nodes can be sent; nothing was done.
+var ErrTooLarge = errors.New("adapter: the message is too large for the other nodes")
+
 // ErrFull means that what waits for the other nodes has reached its bound.
 var ErrFull = errors.New("adapter: too much waits for the other nodes")

@@ -10,17 +10,22 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/adapter/redisbus"
+	"github.com/pona-realtime/pona/pkg/settings"
 )
 
 // MirrorUID marks what a fanout mirrors for Node servers: servers of ours have it from the fanout itself.
 const MirrorUID = "ponami"
 
+// maxMessage is what a bus keeps of messages that wait.
+const maxMessage = 64 << 20
+
 // RoomSettings say how a service takes part in the cluster of Socket.IO servers.
 type RoomSettings struct {
-	Adapter         string        `default:"classic" enum:"off,classic,sharded,sharded-static,sharded-dynamic-private" group:"Rooms" help:"Form in which rooms span servers, Node's with @socket.io/redis-adapter 8 among them; the same for all. Sharded ones are by its subscriptionMode, dynamic where none is named. Needs Redis."`
-	AdapterKey      string        `default:"pona:socket.io" unit:"prefix of channels" group:"Rooms" help:"What the adapter's channels begin with; the same for all."`
-	AdapterTimeout  time.Duration `default:"5s" group:"Rooms" help:"Time other servers have to answer a request."`
-	AdapterSpecific bool          `group:"Rooms" help:"Answer on a channel of the asker's own, as with publishOnSpecificResponseChannel."`
+	Adapter           string         `default:"classic" enum:"off,classic,sharded,sharded-static,sharded-dynamic-private" group:"Rooms" help:"Form in which rooms span servers, Node's with @socket.io/redis-adapter 8 among them; the same for all. Sharded ones are by its subscriptionMode, dynamic where none is named. Needs Redis."`
+	AdapterKey        string         `default:"pona:socket.io" unit:"prefix of channels" group:"Rooms" help:"What the adapter's channels begin with; the same for all."`
+	AdapterTimeout    time.Duration  `default:"5s" group:"Rooms" help:"Time other servers have to answer a request."`
+	AdapterMaxMessage settings.Bytes `default:"16MiB" group:"Rooms" help:"Largest message to other servers, 64MiB at most; a larger one is refused. Redis cuts every server for which it keeps more than its client-output-buffer-limit for pubsub, 32mb by default: that should be twice as much as this."`
+	AdapterSpecific   bool           `group:"Rooms" help:"Answer on a channel of the asker's own, as with publishOnSpecificResponseChannel."`
 }
 
 // Rooms is this service in the cluster of Socket.IO servers.
@@ -43,6 +48,9 @@ func (r *Redis) JoinRooms(s RoomSettings, mirror bool, metrics prometheus.Regist
 	if s.AdapterKey == "" {
 		return nil, errors.New("adapter-key: empty, must be what all servers' channels begin with")
 	}
+	if s.AdapterMaxMessage > maxMessage {
+		return nil, fmt.Errorf("adapter-max-message: %s, must be at most %s", s.AdapterMaxMessage, settings.Bytes(maxMessage))
+	}
 	rooms := &Rooms{client: r.connect(-1)} // what is published twice arrives twice
 	var err error
 	if rooms.Node, err = rooms.join(s, redisbus.Options{Ignore: []string{MirrorUID}, Log: r.log}); err == nil && mirror {
@@ -58,7 +66,7 @@ func (r *Redis) JoinRooms(s RoomSettings, mirror bool, metrics prometheus.Regist
 }
 
 func (r *Rooms) join(s RoomSettings, options redisbus.Options) (*adapter.Node, error) {
-	options.Key, options.Mode, options.SpecificResponses = s.AdapterKey, redisbus.Mode(s.Adapter), s.AdapterSpecific
+	options.Key, options.Mode, options.SpecificResponses, options.MaxMessage = s.AdapterKey, redisbus.Mode(s.Adapter), s.AdapterSpecific, int64(s.AdapterMaxMessage)
 	bus, err := redisbus.New(r.client, options)
 	if err != nil {
 		return nil, err

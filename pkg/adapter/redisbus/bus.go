@@ -58,6 +58,9 @@ type Options struct {
 	Ignore []string
 	// UID marks every message of a bus that only publishes; empty means one of chance for each namespace.
 	UID string
+	// MaxMessage bounds the bytes of one message; 0 means 16 MiB. What is over it is
+	// refused: Redis cuts every subscriber for which it keeps more than its own bound, 32 MB by default.
+	MaxMessage int64
 	// MaxQueued bounds the bytes that wait to be published, and as many that wait to be handled; 0 means
 	// 64 MiB. What is over it is refused, or dropped and counted.
 	MaxQueued int64
@@ -92,7 +95,7 @@ type Stats struct {
 	Channels     int    // subscribed to, or about to be
 	Reachable    bool   // Redis answered when it was last asked
 	Published    uint64 // messages that Redis took
-	Refused      uint64 // messages that it did not take, or that were over the bound
+	Refused      uint64 // messages that it did not take, or that were over a bound
 	Received     uint64 // messages that came
 	Malformed    uint64 // of them, those that were no message of an adapter
 	Overflowed   uint64 // of them, those that were over the bound
@@ -115,6 +118,9 @@ func New(client redis.UniversalClient, opts Options) (*Bus, error) {
 	}
 	if opts.MaxQueued <= 0 {
 		opts.MaxQueued = 64 << 20
+	}
+	if opts.MaxMessage <= 0 {
+		opts.MaxMessage = 16 << 20
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,11 @@ func (l *line) Answer(question, answer *adapter.Message) error {
 	if err != nil {
 		return err
 	}
-	return l.bus.publisher.publish(letter{channel, payload, nil})
+	err = l.bus.publisher.publish(letter{channel, payload, nil})
+	if errors.Is(err, adapter.ErrTooLarge) { // who asked waits in vain
+		l.bus.opts.Log.Warn("an answer to another server was not sent", "namespace", l.namespace, "error", err)
+	}
+	return err
 }
 
 // Others waits for the subscriptions that answers need, and for its own being counted; the first request

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,10 @@ func (p *publisher) refuses() bool {
 // publish never waits.
 func (p *publisher) publish(l letter) error {
 	size := int64(len(l.payload))
+	if size > p.bus.opts.MaxMessage {
+		p.bus.counters.refused.Add(1)
+		return fmt.Errorf("%w: %d bytes, at most %d", adapter.ErrTooLarge, size, p.bus.opts.MaxMessage)
+	}
 	if p.bytes.Add(size) > p.bus.opts.MaxQueued {
 		p.bytes.Add(-size)
 		p.bus.counters.refused.Add(1)

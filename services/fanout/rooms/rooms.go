@@ -240,8 +240,11 @@ func checkMove(of, rooms []string) error {
 
 // unavailable makes an error of the adapter a status.
 func unavailable(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, adapter.ErrTooLarge): // and would be the next time
+		return status.Error(codes.InvalidArgument, err.Error()+" (adapter-max-message)")
 	}
 	return status.Error(codes.Unavailable, err.Error())
 }
