@@ -32,13 +32,6 @@ func newCluster(n *Node, p place) *Cluster {
 	return c
 }
 
-func (c *Cluster) presence(room string) *presence {
-	if room == "" {
-		return &c.whole
-	}
-	return c.rooms[room]
-}
-
 func (c *Cluster) setLocal(l Local) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// vacancy is a room without members, or with an empty room a whole namespace.
+// vacancy is a room without members, or a whole namespace.
 type vacancy struct {
-	since   time.Time
-	cluster *Cluster
-	room    string
+	since    time.Time
+	cluster  *Cluster
+	room     string
+	presence *presence // &cluster.whole, or that of the room, whose name may be empty
 }
 
 // presence is a room that this node listens to; guarded by Node.mu.
@@ -62,7 +63,7 @@ func (n *Node) leave(p *presence, c *Cluster, room string) {
 	p.vacant, p.since = true, time.Now()
 	if !p.queued {
 		p.queued = true
-		n.vacant = append(n.vacant, vacancy{p.since, c, room})
+		n.vacant = append(n.vacant, vacancy{p.since, c, room, p})
 	}
 }
 
@@ -87,8 +88,8 @@ func (n *Node) release(before time.Time) {
 	due := 0
 	for ; due < len(n.vacant) && !n.vacant[due].since.After(before); due++ {
 		v := n.vacant[due]
-		p := v.cluster.presence(v.room)
-		if p == nil {
+		p, whole := v.presence, v.presence == &v.cluster.whole
+		if !whole && v.cluster.rooms[v.room] != p {
 			continue // went with its namespace
 		}
 		p.queued = false
@@ -96,8 +97,8 @@ func (n *Node) release(before time.Time) {
 		case !p.vacant:
 		case p.since.After(before): // has had a member meanwhile
 			p.queued = true
-			n.vacant = append(n.vacant, vacancy{p.since, v.cluster, v.room})
-		case v.room == "":
+			n.vacant = append(n.vacant, vacancy{p.since, v.cluster, v.room, p})
+		case whole:
 			delete(n.clusters, v.cluster.place)
 			v.cluster.close()
 		default:

@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"encoding/json"
+	"unicode/utf16"
 
 	"github.com/redis/go-redis/v9"
 
@@ -78,10 +79,10 @@ func (w sharded) answerChannels(namespace, uid string) []string {
 	return []string{w.countChannel(namespace) + uid + "#"}
 }
 
-const idLength = 20 // of a socket
+const idLength = 20 // of a socket, as JavaScript counts: in units of UTF-16
 
 func (w sharded) roomChannel(namespace, room string) (string, bool) {
-	return w.countChannel(namespace) + room + "#", w.dynamic && (w.private || len(room) != idLength)
+	return w.countChannel(namespace) + room + "#", w.dynamic && (w.private || len(utf16.Encode([]rune(room))) != idLength)
 }
 
 func (w sharded) encode(l *line, m *adapter.Message) (channel string, payload []byte, err error) {

@@ -169,7 +169,7 @@ func (s *subscriptions) awaited(name string) (ready, outage chan struct{}, err e
 	defer s.mu.Unlock()
 	c := s.channels[name]
 	switch {
-	case c == nil || c.confirmed:
+	case c == nil || c.confirmed && !c.ending: // one that Redis has been told to end is subscribed to again
 		return nil, nil, nil
 	case s.lost != nil:
 		return nil, nil, unreachable(s.lost)

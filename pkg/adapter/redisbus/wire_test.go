@@ -156,6 +156,8 @@ func TestChannelOfABroadcast(t *testing.T) {
 		{"a room, asked", []string{"r"}, "id", map[string]string{"private": all, "sharded": all, "sharded-static": all, "classic": "pona:socket.io-request#/#", "specific": "pona:socket.io-request#/#"}},
 		{"two rooms", []string{"r", "s"}, "", map[string]string{"classic": all, "specific": all, "sharded": all, "sharded-static": all}},
 		{"no room", nil, "", map[string]string{"classic": all, "specific": all, "sharded": all, "sharded-static": all}},
+		{"a room of twenty bytes", []string{"лучшаямузы"}, "", map[string]string{"private": all + "лучшаямузы#", "sharded": all + "лучшаямузы#", "sharded-static": all}},
+		{"a room of twenty letters", []string{"лучшаямузыкавмосквее"}, "", map[string]string{"private": all + "лучшаямузыкавмосквее#", "sharded": all}},
 		{"a socket", []string{id}, "", map[string]string{"private": all + id + "#", "classic": all + id + "#", "specific": all + id + "#", "sharded": all, "sharded-static": all}},
 	} {
 		for name, want := range test.want {
