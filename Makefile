@@ -38,7 +38,7 @@ test-go: $(node_packages) build ## Go tests of all modules, with the race detect
 	go test -race -shuffle=on $$(go list work | grep -v -e /test/clients -e /test/e2e -e /test/chaos -e /deploy/check)
 
 .PHONY: fuzz
-fuzz: ## every fuzz target of the workspace, FUZZTIME (3s) each
+fuzz: ## every fuzz target of the workspace, FUZZTIME (20000x inputs, or a time) each
 	@.ci/fuzz
 
 .PHONY: e2e
