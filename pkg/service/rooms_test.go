@@ -307,7 +307,7 @@ func TestRoomMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Client.Close()
-	rooms, err := r.JoinRooms(RoomSettings{Adapter: "classic", AdapterKey: "k", AdapterTimeout: 100 * time.Millisecond}, true, metrics)
+	rooms, err := r.JoinRooms(RoomSettings{Adapter: "classic", AdapterKey: "k", AdapterTimeout: time.Second}, true, metrics) // one of them passes
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,17 +18,31 @@ import (
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
 )
 
-// TestPlayerEventsDoNotNeedRedis lets the bot play on while the master behind a Sentinel dies: no event is missed, late comers
-// are let in, room operations fail clearly, and work again within five seconds of the failover.
+// TestPlayerEventsDoNotNeedRedis lets the bot play on while a master dies, behind a Sentinel and of a Redis Cluster: no event is
+// missed, late comers are let in, room operations fail clearly, and work again within five seconds of the failover.
 func TestPlayerEventsDoNotNeedRedis(t *testing.T) {
 	t.Parallel()
-	redises, discord := redistest.StartFailover(t, redistest.Login{}), edgetest.StartDiscord(t)
-	url := fmt.Sprintf("redis://%s?master_name=%s", redises.Sentinel.Addr(), redises.Name)
-	address, _ := startFanout(t, fanouttest.StartNATS(t).URL(), "127.0.0.1:0", func(f *fanout.Settings) { f.Redis, f.RedisMode = url, "sentinel" })
+	t.Run("sentinel", func(t *testing.T) {
+		t.Parallel()
+		redises := redistest.StartFailover(t, redistest.Login{})
+		playsOn(t, "sentinel", fmt.Sprintf("redis://%s?master_name=%s", redises.Sentinel.Addr(), redises.Name), redises.Master.Kill, func() { redises.AwaitFailover(t) })
+	})
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		timeout := []string{"--cluster-node-timeout", "1000"} // ms until an election
+		masters := redistest.StartCluster(t, redistest.Login{}, timeout...)
+		replica := redistest.AddReplica(t, masters, masters[0], timeout...)
+		playsOn(t, "cluster", fmt.Sprintf("redis://%s?addr=%s", masters[0].Addr(), masters[1].Addr()), masters[0].Kill, func() { replica.AwaitMaster(t) })
+	})
+}
+
+func playsOn(t *testing.T, mode, url string, kill, await func()) {
+	discord := edgetest.StartDiscord(t)
+	address, _ := startFanout(t, fanouttest.StartNATS(t).URL(), "127.0.0.1:0", func(f *fanout.Settings) { f.Redis, f.RedisMode = url, mode })
 	var addresses []string
 	clients := map[string]*edgetest.Client{}
 	for i := range 2 {
-		at, _ := startEdge(t, address, discord, func(s *edge.Settings) { s.Redis, s.RedisMode = url, "sentinel" })
+		at, _ := startEdge(t, address, discord, func(s *edge.Settings) { s.Redis, s.RedisMode = url, mode })
 		addresses = append(addresses, at)
 		clients[fmt.Sprint("edge ", i+1)] = listen(t, at, i+1)
 	}
@@ -51,7 +65,7 @@ func TestPlayerEventsDoNotNeedRedis(t *testing.T) {
 			}
 		}
 	})
-	redises.Master.Kill()
+	kill()
 	eventually(t, func() error {
 		began := time.Now()
 		_, err := rooms.Count(t.Context(), &roomsv1.CountRequest{GuildId: guild})
@@ -64,7 +78,7 @@ func TestPlayerEventsDoNotNeedRedis(t *testing.T) {
 		return nil
 	})
 	listen(t, addresses[0], 3)
-	redises.AwaitFailover(t)
+	await()
 	began := time.Now()
 	counted(t, rooms, 3, 2)
 	if took := time.Since(began); took > 5*time.Second {
