@@ -16,12 +16,14 @@ func TestARoomWithoutName(t *testing.T) {
 	defer here.Close()
 	defer there.Close()
 	asker := here.Join("/", adaptertest.NewLocal())
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for range 3 {
 		c := there.Join("/", adaptertest.NewLocal())
 		c.RoomCreated("")
 		c.RoomDeleted("")
 		c.Leave()
-		for deadline := time.Now().Add(20 * time.Second); ; { // the memory bus tells nobody
+		for deadline := time.Now().Add(20 * time.Second); ; <-tick.C { // the memory bus tells nobody
 			if n, err := asker.Servers(t.Context()); n == 0 && err == nil {
 				break
 			}

@@ -29,7 +29,7 @@ func TestABotAsksWhoListens(t *testing.T) {
 	server := redistest.Start(t)
 	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) {
 		s.Redis = "redis://" + server.Addr()
-		s.AdapterTimeout = time.Second
+		s.AdapterTimeout, s.AdapterMaxMessage = time.Second, 1<<20
 	})
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
@@ -70,6 +70,10 @@ func TestABotAsksWhoListens(t *testing.T) {
 	}
 	if _, err := rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Room: player.UserRoom(8), Event: "news", Args: []byte(`[{"n":9223372036854776000}]`)}); err != nil {
 		t.Error(err)
+	}
+	large := fmt.Appendf(nil, `["%s"]`, strings.Repeat("x", 1<<20))
+	if _, err := rooms.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild, Event: "news", Args: large}); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "adapter-max-message") {
+		t.Errorf("more than a message may have: %v", err)
 	}
 	if got := local.Next(t); string(got.Event.JSON) != `["news",{"n":9223372036854776000}]` || len(got.Sockets) != 1 {
 		t.Errorf("sent %s to %v", got.Event.JSON, got.Sockets)
