@@ -24,14 +24,18 @@ type Cluster struct {
 	Synced func(ctx context.Context, b adapter.Bus) error
 	// Named tells that an answer says whose it is, so that those which are missing can be named.
 	Named bool
+
+	namespace string
 }
 
-// Run tests the promises.
+// Run tests the promises, each in a namespace of its own: a Redis Cluster brings what was published before to one of its
+// masters later than to another.
 func Run(t *testing.T, c Cluster) {
 	for name, test := range map[string]func(*testing.T, Cluster){
 		"Broadcast": testBroadcast, "Order": testOrder, "NewRooms": testNewRooms, "Orders": testOrders, "Requests": testRequests, "BroadcastWithAck": testBroadcastWithAck,
 		"ServerSide": testServerSide, "Visitor": testVisitor, "Missing": testMissing, "Linger": testLinger,
 	} {
+		c.namespace = "/guild/" + name
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
 }
@@ -44,8 +48,6 @@ type peer struct {
 	cluster *adapter.Cluster
 }
 
-const namespace = "/guild/81384788765712384"
-
 // start lets n processes join the namespace; each has the sockets a1, b1 and c1, and so on.
 func start(t *testing.T, c Cluster, n int) []*peer {
 	t.Helper()
@@ -54,7 +56,7 @@ func start(t *testing.T, c Cluster, n int) []*peer {
 		p := &peer{bus: c.Bus(t), local: NewLocal()}
 		p.node = adapter.NewNode(p.bus, adapter.Options{RequestTimeout: 2 * time.Second, Linger: 50 * time.Millisecond})
 		t.Cleanup(p.node.Close)
-		p.cluster = p.node.Join(namespace, p.local)
+		p.cluster = p.node.Join(c.namespace, p.local)
 		p.local.cluster = p.cluster
 		for _, name := range []string{"a", "b", "c"} {
 			p.local.Add(fmt.Sprintf("%s%d", name, i+1))
@@ -156,7 +158,7 @@ func testOrder(t *testing.T, c Cluster) {
 // testNewRooms emits to rooms at once when others' sockets have been let in, by a member and by a visitor.
 func testNewRooms(t *testing.T, c Cluster) {
 	peers := start(t, c, 3)
-	visitor := peers[0].node.Visit(namespace)
+	visitor := peers[0].node.Visit(c.namespace)
 	defer visitor.Leave()
 	for i, by := range []*adapter.Cluster{peers[0].cluster, visitor} {
 		for n := range 20 {
@@ -302,7 +304,7 @@ func testVisitor(t *testing.T, c Cluster) {
 	bus := c.Bus(t)
 	node := adapter.NewNode(bus, adapter.Options{RequestTimeout: 2 * time.Second, Linger: 50 * time.Millisecond})
 	t.Cleanup(node.Close)
-	visit := node.Visit(namespace)
+	visit := node.Visit(c.namespace)
 	defer visit.Leave()
 	if sockets, err := visit.FetchSockets(t.Context(), adapter.Target{}); err != nil || len(sockets) != 6 {
 		t.Errorf("%d sockets, %v", len(sockets), err)
@@ -372,7 +374,7 @@ func testLinger(t *testing.T, c Cluster) {
 	node := adapter.NewNode(c.Bus(t), adapter.Options{Linger: time.Second})
 	t.Cleanup(node.Close)
 	local := NewLocal()
-	local.cluster = node.Join(namespace, local)
+	local.cluster = node.Join(c.namespace, local)
 	if _, err := local.cluster.Servers(t.Context()); err != nil { // is counted
 		t.Fatal(err)
 	}
