@@ -17,8 +17,7 @@ type Cluster struct {
 
 	// Guarded by Node.mu.
 	users int
-	whole presence
-	rooms map[string]*presence
+	rooms map[string]struct{} // that this node listens to
 
 	mu      sync.Mutex
 	local   Local
@@ -27,7 +26,7 @@ type Cluster struct {
 }
 
 func newCluster(n *Node, p place) *Cluster {
-	c := &Cluster{node: n, place: p, rooms: map[string]*presence{}, local: nobody{}, waiting: map[string]*request{}, peers: map[string]struct{}{}}
+	c := &Cluster{node: n, place: p, rooms: map[string]struct{}{}, local: nobody{}, waiting: map[string]*request{}, peers: map[string]struct{}{}}
 	c.line = n.bus.Connect(p.namespace, p.visitor, c.receive)
 	return c
 }

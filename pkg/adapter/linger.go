@@ -5,40 +5,30 @@ import (
 	"time"
 )
 
-// vacancy is a room without members, or a whole namespace.
+// vacancy is a room without members that this node listens to, or a whole namespace without users.
 type vacancy struct {
-	since    time.Time
-	cluster  *Cluster
-	room     string
-	presence *presence // &cluster.whole, or that of the room, whose name may be empty
-}
-
-// presence is a room that this node listens to; guarded by Node.mu.
-type presence struct {
-	vacant bool
-	since  time.Time // when it fell vacant
-	queued bool      // stands in Node.vacant, once at most
+	cluster *Cluster
+	room    string
+	whole   bool // the namespace; a room's name may be empty
 }
 
 // RoomCreated says that a room has its first member on this node.
 func (c *Cluster) RoomCreated(room string) {
 	c.node.mu.Lock()
 	defer c.node.mu.Unlock()
-	p := c.rooms[room]
-	if p == nil {
-		p = &presence{}
-		c.rooms[room] = p
+	if _, is := c.rooms[room]; !is {
+		c.rooms[room] = struct{}{}
 		c.line.Enter(room)
 	}
-	p.vacant = false
+	delete(c.node.vacant, vacancy{cluster: c, room: room})
 }
 
-// RoomDeleted says that the last one has gone.
+// RoomDeleted says that the last one has gone. The room is listened to a while longer.
 func (c *Cluster) RoomDeleted(room string) {
 	c.node.mu.Lock()
 	defer c.node.mu.Unlock()
-	if p := c.rooms[room]; p != nil && !p.vacant {
-		c.node.leave(p, c, room)
+	if _, is := c.rooms[room]; is {
+		c.node.vacant[vacancy{cluster: c, room: room}] = time.Now()
 	}
 }
 
@@ -50,21 +40,11 @@ func (c *Cluster) Leave() {
 		return
 	}
 	c.setLocal(nobody{})
-	for room, p := range c.rooms {
-		if !p.vacant {
-			c.node.leave(p, c, room)
-		}
+	now := time.Now()
+	for room := range c.rooms {
+		c.node.vacant[vacancy{cluster: c, room: room}] = now
 	}
-	c.node.leave(&c.whole, c, "")
-}
-
-// leave is called with the lock held.
-func (n *Node) leave(p *presence, c *Cluster, room string) {
-	p.vacant, p.since = true, time.Now()
-	if !p.queued {
-		p.queued = true
-		n.vacant = append(n.vacant, vacancy{p.since, c, room, p})
-	}
+	c.node.vacant[vacancy{cluster: c, whole: true}] = now
 }
 
 // sweep gives up what has been vacant for long enough, until the node is closed.
@@ -85,42 +65,33 @@ func (n *Node) sweep() {
 func (n *Node) release(before time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	due := 0
-	for ; due < len(n.vacant) && !n.vacant[due].since.After(before); due++ {
-		v := n.vacant[due]
-		p, whole := v.presence, v.presence == &v.cluster.whole
-		if !whole && v.cluster.rooms[v.room] != p {
-			continue // went with its namespace
-		}
-		p.queued = false
+	for v, since := range n.vacant {
 		switch {
-		case !p.vacant:
-		case p.since.After(before): // has had a member meanwhile
-			p.queued = true
-			n.vacant = append(n.vacant, vacancy{p.since, v.cluster, v.room, p})
-		case whole:
+		case since.After(before):
+			continue
+		case v.whole:
 			delete(n.clusters, v.cluster.place)
 			v.cluster.close()
 		default:
 			delete(v.cluster.rooms, v.room)
 			v.cluster.line.Vacate(v.room)
 		}
+		delete(n.vacant, v)
 	}
-	if due > 0 {
-		n.vacant = append([]vacancy(nil), n.vacant[due:]...) // lets go of the others
+	if len(n.vacant) == 0 { // a map keeps room for all it ever had
+		n.vacant = map[vacancy]time.Time{}
 	}
-	if len(n.clusters) < n.most/4 { // a map keeps room for all it ever had
-		fewer := make(map[place]*Cluster, len(n.clusters))
-		maps.Copy(fewer, n.clusters)
-		n.clusters, n.most = fewer, len(fewer)
+	if len(n.clusters) < n.most/4 {
+		n.clusters = maps.Collect(maps.All(n.clusters))
+		n.most = len(n.clusters)
 	}
 }
 
 // close gives up everything. The lock is held.
 func (c *Cluster) close() {
 	for room := range c.rooms {
+		delete(c.node.vacant, vacancy{cluster: c, room: room})
 		c.line.Vacate(room)
 	}
-	clear(c.rooms)
 	c.line.Close()
 }

@@ -27,8 +27,8 @@ type Node struct {
 
 	mu       sync.Mutex
 	clusters map[place]*Cluster
-	most     int       // clusters there have been since the map was made
-	vacant   []vacancy // in the order in which they fell vacant
+	most     int                   // clusters there have been since the map was made
+	vacant   map[vacancy]time.Time // since when
 }
 
 // place tells the two ways apart in which a node can be in a namespace.
@@ -48,7 +48,7 @@ func NewNode(bus Bus, opts Options) *Node {
 	if opts.MaxAsks <= 0 {
 		opts.MaxAsks = 1024
 	}
-	n := &Node{bus: bus, opts: opts, clusters: map[place]*Cluster{}}
+	n := &Node{bus: bus, opts: opts, clusters: map[place]*Cluster{}, vacant: map[vacancy]time.Time{}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.running.Go(n.sweep)
 	return n
@@ -76,7 +76,7 @@ func (n *Node) enter(p place, local Local) *Cluster {
 		n.most = max(n.most, len(n.clusters))
 	}
 	c.users++
-	c.whole.vacant = false
+	delete(n.vacant, vacancy{cluster: c, whole: true})
 	c.setLocal(local)
 	return c
 }
