@@ -277,7 +277,7 @@ func testBroadcastWithAck(t *testing.T, c Cluster) {
 	if incomplete.Answered != 2 || incomplete.Clients != 1 || incomplete.ExpectedClient != 3 || len(answers) != 1 {
 		t.Fatalf("two silent: %v, %v", answers, err)
 	}
-	if !strings.HasSuffix(err.Error(), "2 of 2 other nodes answered, and 1 of 3 clients: operation has timed out") {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), "2 of 2 other nodes answered, and 1 of 3 clients: operation has timed out") {
 		t.Error(err)
 	}
 }
@@ -365,6 +365,13 @@ func testMissing(t *testing.T, c Cluster) {
 	}
 	if !slices.Equal(incomplete.Missing, want) {
 		t.Errorf("missing are %v, want %v", incomplete.Missing, want)
+	}
+	text := "adapter: serverSideEmit: 1 of 2 other nodes answered"
+	if c.Named {
+		text += ", missing: " + want[0]
+	}
+	if err.Error() != text+": context deadline exceeded" {
+		t.Error(err)
 	}
 }
 

@@ -23,11 +23,11 @@ func (a asked) Ask(ctx context.Context, _ adapter.Target, _ adapter.Flags, _ ada
 }
 
 // pair is an asker, and the node that it asks.
-func pair(t *testing.T, opts adapter.Options, ask func(context.Context, func(int), func(adapter.Value))) (here *adapter.Cluster, there *adapter.Node) {
+func pair(t *testing.T, nearOpts, thereOpts adapter.Options, ask func(context.Context, func(int), func(adapter.Value))) (here *adapter.Cluster, there *adapter.Node) {
 	t.Helper()
 	bus := &Bus{}
 	t.Cleanup(bus.Wait)
-	near, there := adapter.NewNode(bus, adapter.Options{}), adapter.NewNode(bus, opts)
+	near, there := adapter.NewNode(bus, nearOpts), adapter.NewNode(bus, thereOpts)
 	t.Cleanup(near.Close)
 	t.Cleanup(there.Close)
 	there.Join("/", asked{adaptertest.NewLocal(), ask})
@@ -37,7 +37,7 @@ func pair(t *testing.T, opts adapter.Options, ask func(context.Context, func(int
 // TestMoreAnswersThanClients has a node that answers for clients it has not counted: they do not stand for those of others.
 func TestMoreAnswersThanClients(t *testing.T) {
 	answer := adapter.Value{JSON: []byte("1")}
-	here, _ := pair(t, adapter.Options{}, func(_ context.Context, asked func(int), answered func(adapter.Value)) {
+	here, _ := pair(t, adapter.Options{}, adapter.Options{}, func(_ context.Context, asked func(int), answered func(adapter.Value)) {
 		answered(answer)
 		asked(2)
 		answered(answer)
@@ -54,7 +54,7 @@ func TestMoreAnswersThanClients(t *testing.T) {
 // there is room again.
 func TestAsksAreBounded(t *testing.T) {
 	under := make(chan struct{}, 4)
-	here, there := pair(t, adapter.Options{MaxAsks: 2}, func(ctx context.Context, asked func(int), _ func(adapter.Value)) {
+	here, there := pair(t, adapter.Options{}, adapter.Options{MaxAsks: 2}, func(ctx context.Context, asked func(int), _ func(adapter.Value)) {
 		under <- struct{}{}
 		asked(1)
 		<-ctx.Done()
@@ -93,7 +93,7 @@ func TestAsksAreBounded(t *testing.T) {
 func TestClosedWhileAsked(t *testing.T) {
 	for range 100 {
 		began := make(chan struct{}, 1)
-		here, there := pair(t, adapter.Options{}, func(_ context.Context, asked func(int), _ func(adapter.Value)) {
+		here, there := pair(t, adapter.Options{}, adapter.Options{}, func(_ context.Context, asked func(int), _ func(adapter.Value)) {
 			select {
 			case began <- struct{}{}:
 			default:
