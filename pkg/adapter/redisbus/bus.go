@@ -12,7 +12,10 @@
 // longer than cluster-node-timeout, loses what is on it, and the classic wire has one for each pair of masters.
 // So one node publishes by one master and listens at one, as long as they are there; after the loss of one, a
 // message on its old way may still come after one on the new way. The sharded wire passes no link, and has an order
-// for each channel. While Redis is away nothing waits for it: what is published is
+// for each channel. A master that dies takes along what it has been given and has not passed on: who waits for an answer to
+// that waits until its own timeout. Nobody could tell it sooner, for Redis has taken the question, or the answer.
+//
+// While Redis is away nothing waits for it: what is published is
 // refused, requests fail at once, and everything is subscribed to again when it is back.
 package redisbus
 

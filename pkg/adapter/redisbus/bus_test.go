@@ -156,6 +156,30 @@ func TestRefusedSubscriptions(t *testing.T) {
 	log.want(t, "no subscriptions at Redis, rooms end at this server, trying again", "connected to Redis, subscribing to rooms again")
 }
 
+// TestAnswersAfterAFailure asks a node that has just not been able to publish: it refuses what its own side publishes, and answers.
+func TestAnswersAfterAFailure(t *testing.T) {
+	server := redistest.Start(t)
+	var clusters [2]*adapter.Cluster
+	for i := range clusters {
+		b := connect(t, server.Addr(), Options{})
+		node := adapter.NewNode(b, adapter.Options{RequestTimeout: patience})
+		defer node.Close()
+		clusters[i] = node.Join("/", adaptertest.NewLocal())
+		if err := b.Synced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			b.publisher.failedAt.Store(time.Now().Add(time.Hour).UnixNano()) // so that it is still just now
+		}
+	}
+	if err := clusters[1].Broadcast(adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: []byte(`["ev"]`)}); !errors.Is(err, adapter.ErrUnreachable) {
+		t.Errorf("refuses with %v", err)
+	}
+	if _, err := clusters[0].FetchSockets(t.Context(), adapter.Target{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestForeignBytes publishes what is no message on every channel of a namespace.
 func TestForeignBytes(t *testing.T) {
 	server := redistest.Start(t)

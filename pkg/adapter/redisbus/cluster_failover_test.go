@@ -78,7 +78,7 @@ func newPair(t *testing.T, mode Mode, master, another *redistest.Server) *pair {
 			_, home := keyAt(t, client, another, "%d")
 			p.buses[i].master.Store(home)
 		}
-		node := adapter.NewNode(p.buses[i], adapter.Options{RequestTimeout: 2 * time.Second}) // what is on its way at the failover may be lost
+		node := adapter.NewNode(p.buses[i], adapter.Options{RequestTimeout: 2 * time.Second}) // which a request takes that is on its way by a master as it dies
 		t.Cleanup(node.Close)
 		p.on[i] = node.Join(namespace, adaptertest.NewLocal())
 	}

@@ -53,10 +53,8 @@ func (l *line) Publish(m *adapter.Message, lost func(error)) error {
 	return l.bus.publisher.publish(letter{channel, payload, lost})
 }
 
+// Answer is not refused after a failure: a question that has come shows that Redis is there, and who asked waits.
 func (l *line) Answer(question, answer *adapter.Message) error {
-	if l.bus.publisher.refuses() {
-		return adapter.ErrUnreachable
-	}
 	channel, payload, err := l.bus.wire.encodeAnswer(l, question, answer)
 	if err != nil {
 		return err
