@@ -141,7 +141,10 @@ func (s *Session) beatDue() {
 		s.sendPacket(PacketPing)
 		s.beat.awaiting, s.beat.extended = true, false
 		s.beat.pinged = now
-		s.beat.due = now + s.server.opts.PingTimeout
+		if s.ws.Load() != nil || s.poll != nil {
+			s.beat.due = now // the wheel may have come late; who is not there to take the ping gains nothing by that
+		}
+		s.beat.due += s.server.opts.PingTimeout
 	}
 	in := min(s.beat.due-now, s.server.opts.PingInterval) // a pong may bring the next ping forward
 	s.mu.Unlock()
@@ -175,7 +178,7 @@ func (s *Session) heard(pong bool) bool {
 
 // late tells whether the pong is overdue, though the wheel has not come around. The lock is held.
 func (s *Session) late(now time.Duration) bool {
-	return s.state == stateOpen && s.beat.awaiting && now > s.beat.due+s.server.beats.tick
+	return s.state == stateOpen && s.beat.awaiting && now >= s.beat.due
 }
 
 // lapsed ends a session whose pong is overdue, and says so.

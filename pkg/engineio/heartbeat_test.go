@@ -13,7 +13,7 @@ import (
 // ServeHTTP, in a synctest bubble.
 type clock struct {
 	engine *Server
-	query  string // of its first session
+	query  string // of its newest session
 	ended  chan Reason
 }
 
@@ -21,10 +21,14 @@ func newClock(t *testing.T, opts Options) *clock {
 	c := &clock{ended: make(chan Reason, 16)}
 	c.engine = NewServer(opts, func(s *Session) Receiver { return echo{s, c.ended} })
 	t.Cleanup(func() { _ = c.engine.Close(context.Background()) })
+	c.open(t)
+	return c
+}
+
+func (c *clock) open(t *testing.T) {
 	body := c.do(t, "GET", "EIO=4&transport=polling", "").body
 	sid, _, _ := strings.Cut(strings.TrimPrefix(body, `0{"sid":"`), `"`)
 	c.query = "EIO=4&transport=polling&sid=" + sid
-	return c
 }
 
 func (c *clock) do(t *testing.T, method, query, body string) reply {
@@ -186,6 +190,22 @@ func TestOverdueRequest(t *testing.T) {
 		}
 		c.expectEnd(t, ReasonPingTimeout)
 	})
+}
+
+// TestPollWhenTheTimeIsOver: who takes neither ping nor anything else for interval and timeout is gone to the millisecond,
+// wherever the wheel stands.
+func TestPollWhenTheTimeIsOver(t *testing.T) {
+	for _, between := range []time.Duration{0, time.Millisecond, tick / 2, tick - time.Millisecond} { // two turns of the wheel
+		synctest.Test(t, func(t *testing.T) {
+			c := newClock(t, Options{})
+			<-time.After(between)
+			c.open(t)
+			<-time.After(45 * time.Second)
+			if got := c.get(t); got != (reply{400, unknownSession}) {
+				t.Errorf("%v after a turn: %v", between, got)
+			}
+		})
+	}
 }
 
 // TestClosedSessionWaitsForAPoll: "Close with no poll pending: the close packet goes with the next poll,
