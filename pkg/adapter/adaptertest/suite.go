@@ -54,7 +54,7 @@ func start(t *testing.T, c Cluster, n int) []*peer {
 	peers := make([]*peer, n)
 	for i := range peers {
 		p := &peer{bus: c.Bus(t), local: NewLocal()}
-		p.node = adapter.NewNode(p.bus, adapter.Options{RequestTimeout: 2 * time.Second, Linger: 50 * time.Millisecond})
+		p.node = adapter.NewNode(p.bus, adapter.Options{RequestTimeout: patience, Linger: 50 * time.Millisecond})
 		t.Cleanup(p.node.Close)
 		p.cluster = p.node.Join(c.namespace, p.local)
 		p.local.cluster = p.cluster
@@ -302,7 +302,7 @@ func testServerSide(t *testing.T, c Cluster) {
 func testVisitor(t *testing.T, c Cluster) {
 	peers := start(t, c, 2)
 	bus := c.Bus(t)
-	node := adapter.NewNode(bus, adapter.Options{RequestTimeout: 2 * time.Second, Linger: 50 * time.Millisecond})
+	node := adapter.NewNode(bus, adapter.Options{RequestTimeout: patience, Linger: 50 * time.Millisecond})
 	t.Cleanup(node.Close)
 	visit := node.Visit(c.namespace)
 	defer visit.Leave()
@@ -378,20 +378,27 @@ func testMissing(t *testing.T, c Cluster) {
 // testLinger lets a namespace empty: for a while it is still a member that answers, then it is none.
 func testLinger(t *testing.T, c Cluster) {
 	here := start(t, c, 1)[0]
-	node := adapter.NewNode(c.Bus(t), adapter.Options{Linger: time.Second})
-	t.Cleanup(node.Close)
-	local := NewLocal()
-	local.cluster = node.Join(c.namespace, local)
-	if _, err := local.cluster.Servers(t.Context()); err != nil { // is counted
-		t.Fatal(err)
+	empty := func(linger time.Duration) *adapter.Node {
+		t.Helper()
+		node := adapter.NewNode(c.Bus(t), adapter.Options{RequestTimeout: patience, Linger: linger})
+		t.Cleanup(node.Close)
+		local := NewLocal()
+		local.cluster = node.Join(c.namespace, local)
+		if _, err := local.cluster.Servers(t.Context()); err != nil { // is counted
+			t.Fatal(err)
+		}
+		local.cluster.Leave()
+		return node
 	}
-	local.cluster.Leave()
+	lingering := empty(time.Hour)
 	if sockets, err := here.cluster.FetchSockets(t.Context(), adapter.Target{}); err != nil || len(sockets) != 0 {
 		t.Errorf("%v, %v", sockets, err)
 	}
 	if answers, err := here.cluster.ServerSideEmitWithAck(t.Context(), value(`["echo"]`)); err != nil || len(answers) != 1 || string(answers[0].JSON) != "null" {
 		t.Errorf("%v, %v", answers, err)
 	}
+	lingering.Close()
+	empty(50 * time.Millisecond)
 	for deadline := time.Now().Add(patience); ; {
 		n, err := here.cluster.Servers(t.Context())
 		if n == 0 && err == nil {
