@@ -19,7 +19,7 @@ func stack(t *testing.T) (url, fanout, redis string) {
 		t.Fatal(err)
 	}
 	s.Listen, s.GRPC, s.Redis, s.Bot = "127.0.0.1:0", "127.0.0.1:0", redis, false
-	a, err := app.New(s, slog.New(slog.DiscardHandler))
+	a, err := app.New(s, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}

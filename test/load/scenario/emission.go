@@ -11,8 +11,8 @@ import (
 	"github.com/pona-realtime/pona/test/load/stamp"
 )
 
-// settle is how long nothing may come before what has not come counts as lost.
-const settle = 3 * time.Second
+// settle is how long nothing may come before what has not come counts as lost. A server that fails over is given the time.
+const settle = 10 * time.Second
 
 // source opens what emits.
 func (r *run) source(ctx context.Context, c *crowd) (source.Source, error) {
