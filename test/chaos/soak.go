@@ -82,6 +82,9 @@ func soak(ctx context.Context, o soakOptions, out, progress io.Writer) (failed b
 	return failed, errors.Join(l.bot.complaint(), write(r, o.Report))
 }
 
+// movesPerSecond is how many guilds have their listeners moved to another room in a second.
+const movesPerSecond = 10
+
 // startVisitors starts the bot and the listeners.
 func startVisitors(ctx context.Context, k *stack, o soakOptions) (l *load, err error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -91,6 +94,7 @@ func startVisitors(ctx context.Context, k *stack, o soakOptions) (l *load, err e
 		fanouts = append(fanouts, f.Address)
 	}
 	if l.bot, err = startBot(ctx, fanouts, o.Guilds, o.Event); err == nil {
+		l.bot.host(ctx, movesPerSecond)
 		l.crowds, err = startCrowd(CrowdPlan{Edges: l.edges, Clients: o.Clients, Guilds: o.Guilds, Polls: 5, Rate: 100, Stay: o.Stay})
 	}
 	if err != nil {
