@@ -42,12 +42,19 @@ func (s *Server) child(p *ParentNamespace, name string) *Namespace {
 	made.pending = 1
 	s.counters.made.Add(1)
 	s.namespaces[name] = made
+	s.mu.Unlock()
+	s.announce(made)
+	return made
+}
+
+// announce tells of a namespace that a parent made.
+func (s *Server) announce(n *Namespace) {
+	s.mu.Lock()
 	listeners := s.onNew
 	s.mu.Unlock()
 	for _, f := range listeners {
-		s.guard(func() { f(made) })
+		s.guard(func() { f(n) })
 	}
-	return made
 }
 
 // Namespaces are those that live, in no order.
@@ -66,14 +73,14 @@ func (s *Server) hold(n *Namespace) {
 	n.pending++
 }
 
-// collect ends a hold. A namespace that a parent made and that nobody holds is forgotten, at once or
+// collect ends a hold. A namespace that is not kept and that nobody holds is forgotten, at once or
 // after NamespaceLinger.
 func (s *Server) collect(n *Namespace) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.pending--
 	switch {
-	case n.pending > 0 || n.parent == nil || s.namespaces[n.name] != n:
+	case n.pending > 0 || n.kept || s.namespaces[n.name] != n:
 	case s.opts.NamespaceLinger <= 0 || s.closed:
 		s.drop(n)
 	default:
@@ -90,7 +97,7 @@ func (s *Server) collect(n *Namespace) {
 func (s *Server) forget(n *Namespace) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n.pending == 0 && s.namespaces[n.name] == n && time.Since(n.emptySince) >= s.opts.NamespaceLinger {
+	if n.pending == 0 && !n.kept && s.namespaces[n.name] == n && time.Since(n.emptySince) >= s.opts.NamespaceLinger {
 		s.drop(n)
 	}
 }
@@ -104,7 +111,7 @@ func (s *Server) forgetAll() {
 		if n.linger != nil {
 			n.linger.Stop()
 		}
-		if n.parent != nil && n.pending == 0 {
+		if !n.kept && n.pending == 0 {
 			s.drop(n)
 		}
 	}

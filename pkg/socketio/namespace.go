@@ -16,7 +16,7 @@ import (
 type Namespace struct {
 	server   *Server
 	name     string
-	parent   *ParentNamespace // nil when static
+	parent   *ParentNamespace // nil: none
 	cluster  *adapter.Cluster // the namespace on other nodes; nil when this one is alone
 	handlers handlers
 
@@ -29,7 +29,8 @@ type Namespace struct {
 	watched map[*Socket]struct{} // those with outgoing listeners
 
 	// Guarded by Server.mu.
-	pending    int // sockets, joining ones too, and sessions that may come back
+	kept       bool // Of has given it away: it is never collected
+	pending    int  // sockets, joining ones too, and sessions that may come back
 	emptySince time.Time
 	linger     *time.Timer
 }

@@ -72,6 +72,41 @@ func TestChildrenHaveTheirParentsMiddlewareAndListeners(t *testing.T) {
 	}
 }
 
+// TestNamesThatTheApplicationSaysFirst: the parent's middleware is not to be escaped by that.
+func TestNamesThatTheApplicationSaysFirst(t *testing.T) {
+	made := make(chan string, 1)
+	var parent *ParentNamespace
+	s, address := listen(t, Options{}, func(s *Server) {
+		s.OnNewNamespace(func(n *Namespace) { made <- n.Name() })
+		s.OfFunc(func(string, json.RawMessage) bool { t.Error("asked without a client"); return true })
+		s.Of("/before-1").OnConnection(echo)
+		parent = s.OfRegexp(regexp.MustCompile(`^/\w+-\d+$`))
+		parent.Use(func(s *Socket) error {
+			if !strings.Contains(string(s.Handshake().Auth), "me") {
+				return errors.New("who are you?")
+			}
+			return nil
+		})
+		s.Of("/child-1").OnConnection(echo)
+	})
+	if got := await(t, made); got != "/child-1" || len(parent.Children()) != 1 {
+		t.Errorf("the hook heard of %q, the parent has %d children", got, len(parent.Children()))
+	}
+	c := dial(t, address)
+	c.connect("/before-1,") // was there first
+	c.send("0/child-1,")
+	c.expect(`4/child-1,{"message":"who are you?"}`)
+	c.send(`0/child-1,{"as":"me"}`)
+	c.receive()
+	_ = parent.Emit("hello")
+	c.expect(`2/child-1,["hello"]`)
+	c.send("1/child-1,")
+	c.asked(`2/before-1,1["echo"]`, `3/before-1,1[]`) // the child has been left
+	if s.Lookup("/child-1") == nil {
+		t.Error("what the application has asked for is gone")
+	}
+}
+
 func TestCollectionOfNamespaces(t *testing.T) {
 	entered, release := make(chan struct{}, 4), make(chan error, 4)
 	s, address := listen(t, Options{}, func(s *Server) {

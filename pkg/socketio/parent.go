@@ -12,21 +12,37 @@ type ParentNamespace struct {
 	handlers
 	server *Server
 	match  func(name string, auth json.RawMessage) bool
+	names  *regexp.Regexp // nil where a function decides
 }
 
 // OfRegexp returns the parent of all namespaces whose names match.
 func (s *Server) OfRegexp(re *regexp.Regexp) *ParentNamespace {
-	return s.OfFunc(func(name string, _ json.RawMessage) bool { return re.MatchString(name) })
+	return s.addParent(&ParentNamespace{names: re, match: func(name string, _ json.RawMessage) bool { return re.MatchString(name) }})
 }
 
 // OfFunc returns the parent of all namespaces for which match says so; parents are tried in the
 // order in which they were made. match must be quick and safe for concurrent use.
 func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *ParentNamespace {
-	p := &ParentNamespace{server: s, match: match}
+	return s.addParent(&ParentNamespace{match: match})
+}
+
+func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
+	p.server = s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parents = append(s.parents, p)
 	return p
+}
+
+// parentOf is the first parent whose regular expression matches, or nil: without it a name that the
+// application says before a client does would escape the parent's middleware. The lock is held.
+func (s *Server) parentOf(name string) *ParentNamespace {
+	for _, p := range s.parents {
+		if p.names != nil && p.names.MatchString(name) {
+			return p
+		}
+	}
+	return nil
 }
 
 // Children are the namespaces that live, in no order.

@@ -94,17 +94,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 // Len is the number of connections.
 func (s *Server) Len() int { return s.engine.Len() }
 
-// Of returns the static namespace of that name, made on the first call. "" is "/", "abc" is "/abc".
+// Of returns the namespace of that name, made on the first call; it is never collected. Where OfRegexp's
+// parents were there before it, it is the child of the first that matches. "" is "/", "abc" is "/abc".
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	n := s.namespaces[name]
-	if n == nil {
-		n = newNamespace(s, name, nil)
+	made := n == nil
+	if made {
+		n = newNamespace(s, name, s.parentOf(name))
 		s.namespaces[name] = n
+	}
+	n.kept = true
+	s.mu.Unlock()
+	if made && n.parent != nil {
+		s.announce(n)
 	}
 	return n
 }
