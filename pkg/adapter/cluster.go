@@ -22,11 +22,11 @@ type Cluster struct {
 	mu      sync.Mutex
 	local   Local
 	waiting map[string]*request // by RequestID
-	peers   map[string]struct{} // uids heard of since the last complete request
+	peers   map[string]struct{} // uids that answered the last complete request
 }
 
 func newCluster(n *Node, p place) *Cluster {
-	c := &Cluster{node: n, place: p, rooms: map[string]struct{}{}, local: nobody{}, waiting: map[string]*request{}, peers: map[string]struct{}{}}
+	c := &Cluster{node: n, place: p, rooms: map[string]struct{}{}, local: nobody{}, waiting: map[string]*request{}}
 	c.line = n.bus.Connect(p.namespace, p.visitor, c.receive)
 	return c
 }

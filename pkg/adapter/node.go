@@ -81,15 +81,13 @@ func (n *Node) enter(p place, local Local) *Cluster {
 	return c
 }
 
-// start runs f, which Close waits for; false after Close.
-func (n *Node) start(f func()) bool {
+// start runs f, which Close waits for; after Close it does nothing.
+func (n *Node) start(f func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.ctx.Err() != nil {
-		return false
+	if n.ctx.Err() == nil {
+		n.running.Go(f)
 	}
-	n.running.Go(f)
-	return true
 }
 
 // Stats is what a node has counted since it was made.

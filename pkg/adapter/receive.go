@@ -10,9 +10,6 @@ import (
 func (c *Cluster) receive(m *Message) {
 	c.mu.Lock()
 	local := c.local
-	if m.From != "" && len(c.peers) < maxPeers {
-		c.peers[m.From] = struct{}{}
-	}
 	c.mu.Unlock()
 	switch m.Kind {
 	case Broadcast:
@@ -81,16 +78,14 @@ func (c *Cluster) askClients(local Local, m *Message) {
 	if timeout <= 0 {
 		timeout = c.node.opts.RequestTimeout
 	}
-	if !c.node.start(func() {
+	c.node.start(func() {
 		defer c.node.asks.Add(-1)
 		ctx, cancel := context.WithTimeout(c.node.ctx, timeout)
 		defer cancel()
 		c.check(local.Ask(ctx, m.Target, m.Flags, m.Value,
 			func(n int) { c.answer(m, &Message{Kind: ClientCount, Count: n}) },
 			func(v Value) { c.answer(m, &Message{Kind: ClientAnswer, Value: v}) }))
-	}) {
-		c.node.asks.Add(-1)
-	}
+	})
 }
 
 // nobody is a namespace on a node without sockets. As long as it is counted, others wait for what it says: nothing, but that at once.

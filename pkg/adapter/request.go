@@ -74,7 +74,7 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 	if err := c.line.Publish(question, func(err error) { lost <- err }); err != nil {
 		return err
 	}
-	heard := map[string]struct{}{} // uids that answered
+	heard := map[string]struct{}{} // uids that answered, where the wire tells them
 	for {
 		select {
 		case <-r.more:
@@ -104,9 +104,6 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 		}
 	}
 }
-
-// maxPeers bounds the uids that are remembered of one namespace.
-const maxPeers = 1024
 
 // missing names the nodes that did not answer, where it is certain which they are.
 func (c *Cluster) missing(heard map[string]struct{}, state *Incomplete) (uids []string) {
