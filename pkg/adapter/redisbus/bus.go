@@ -21,7 +21,6 @@ package redisbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -73,10 +72,11 @@ type Options struct {
 
 // Bus connects one process. It is made with New.
 type Bus struct {
-	client redis.UniversalClient
-	opts   Options
-	wire   wire
-	master atomic.Pointer[redis.Client] // of a Redis Cluster, the one that has this process's classic messages, until it fails
+	single  *redis.Client        // one of the two
+	cluster *redis.ClusterClient // is nil
+	opts    Options
+	wire    wire
+	master  atomic.Pointer[redis.Client] // of the cluster, the one that has this process's classic messages, until it fails
 
 	publisher     *publisher
 	subscriptions *subscriptions
@@ -111,8 +111,12 @@ type Stats struct {
 // published twice, and should heed deadlines (ContextTimeoutEnabled), or a Redis that hangs holds up requests beyond
 // theirs. Nothing is dialled yet. Close must follow.
 func New(client redis.UniversalClient, opts Options) (*Bus, error) {
-	switch client.(type) {
-	case *redis.Client, *redis.ClusterClient:
+	b := &Bus{}
+	switch client := client.(type) {
+	case *redis.Client:
+		b.single = client
+	case *redis.ClusterClient:
+		b.cluster = client
 	default:
 		return nil, fmt.Errorf("redisbus: a %T cannot be used", client)
 	}
@@ -128,7 +132,7 @@ func New(client redis.UniversalClient, opts Options) (*Bus, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{client: client, opts: opts}
+	b.opts = opts
 	switch opts.Mode {
 	case "", Classic:
 		b.wire = classic{opts.Key, opts.SpecificResponses}
@@ -194,8 +198,5 @@ func (b *Bus) Close() {
 
 // unreachable makes an error of Redis one of the adapter's.
 func unreachable(err error) error {
-	if err == nil || errors.Is(err, adapter.ErrUnreachable) {
-		return err
-	}
 	return fmt.Errorf("%w: %w", adapter.ErrUnreachable, err)
 }

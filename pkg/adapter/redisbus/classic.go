@@ -168,10 +168,7 @@ func (w classic) decode(l *line, channel string, payload []byte) (*adapter.Messa
 }
 
 func decodeClassicBroadcast(l *line, payload []byte) (*adapter.Message, error) {
-	v, err := read(payload)
-	if err != nil {
-		return nil, err
-	}
+	v := read(payload)
 	var parts []json.RawMessage
 	var p packet
 	var o options
@@ -194,10 +191,7 @@ func sameNamespace(given *string, namespace string) bool {
 }
 
 func decodeClassicRequest(l *line, payload []byte) (*adapter.Message, error) {
-	v, err := read(payload)
-	if err != nil {
-		return nil, err
-	}
+	v := read(payload)
 	var r classicRequest
 	if json.Unmarshal(v.JSON, &r) != nil || r.Type == nil {
 		return nil, errMalformed
@@ -263,10 +257,7 @@ func (r *classicRequest) order(m *adapter.Message) error {
 }
 
 func decodeClassicResponse(payload []byte) (*adapter.Message, error) {
-	v, err := read(payload)
-	if err != nil {
-		return nil, err
-	}
+	v := read(payload)
 	var r classicResponse
 	if json.Unmarshal(v.JSON, &r) != nil || r.RequestID == "" {
 		return nil, errMalformed

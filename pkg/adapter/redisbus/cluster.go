@@ -18,16 +18,15 @@ func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
 		answer, err := b.wire.numSub(ctx, c, channel).Result()
 		return answer[channel], err
 	}
-	cluster, ok := b.client.(*redis.ClusterClient)
-	if !ok {
-		n, err := count(ctx, b.client.(*redis.Client))
+	if b.cluster == nil {
+		n, err := count(ctx, b.single)
 		return int(n), err
 	}
-	masters, err := b.nodes(ctx, cluster.ForEachMaster)
+	masters, err := b.nodes(ctx, b.cluster.ForEachMaster)
 	if err != nil {
 		return 0, err
 	}
-	replicas, err := b.nodes(ctx, cluster.ForEachSlave)
+	replicas, err := b.nodes(ctx, b.cluster.ForEachSlave)
 	if err != nil {
 		return 0, err
 	}
@@ -103,29 +102,42 @@ func (b *Bus) nodes(ctx context.Context, each func(context.Context, func(context
 
 // reload learns where masters and slots of a Redis Cluster are. go-redis' own ReloadState has no deadline.
 func (b *Bus) reload(ctx context.Context) {
-	if cluster, ok := b.client.(*redis.ClusterClient); ok {
-		_, _ = b.nodes(ctx, cluster.ForEachMaster) // otherwise it goes by what it knows
+	if b.cluster != nil {
+		_, _ = b.nodes(ctx, b.cluster.ForEachMaster) // otherwise it goes by what it knows
 	}
 }
 
 // home is the master of a Redis Cluster by which this process publishes classic messages and hears them, which every node
 // passes on: one of chance until it fails, for they are in order on one way only, whatever their channels.
-func (b *Bus) home(ctx context.Context, cluster *redis.ClusterClient) (*redis.Client, error) {
+func (b *Bus) home(ctx context.Context) (*redis.Client, error) {
 	if master := b.master.Load(); master != nil {
 		return master, nil
 	}
-	master, err := cluster.MasterForKey(ctx, rand.Text())
+	master, err := b.cluster.MasterForKey(ctx, rand.Text())
 	if err != nil || b.master.CompareAndSwap(nil, master) {
 		return master, err
 	}
-	return b.home(ctx, cluster) // another has been faster
+	return b.home(ctx) // another has been faster
 }
 
 // publishBy is who publishes. Sharded messages have their places, and an order within each.
 func (b *Bus) publishBy(ctx context.Context) (redis.UniversalClient, error) {
-	cluster, ok := b.client.(*redis.ClusterClient)
-	if !ok || b.wire.sharded() {
-		return b.client, nil
+	switch {
+	case b.cluster == nil:
+		return b.single, nil
+	case b.wire.sharded():
+		return b.cluster, nil
 	}
-	return b.home(ctx, cluster)
+	return b.home(ctx)
+}
+
+// subscribeAt is where a channel is to be subscribed to. In a Redis Cluster a sharded one has its place.
+func (b *Bus) subscribeAt(ctx context.Context, channel string) (*redis.Client, error) {
+	switch {
+	case b.cluster == nil:
+		return b.single, nil
+	case b.wire.sharded():
+		return b.cluster.MasterForKey(ctx, channel)
+	}
+	return b.home(ctx)
 }

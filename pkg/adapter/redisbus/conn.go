@@ -2,7 +2,6 @@ package redisbus
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -58,9 +57,8 @@ func (s *subscriptions) connect(ctx context.Context, node *redis.Client) (*conn,
 func (s *subscriptions) read(on *conn) {
 	for {
 		received, err := on.pubsub.ReceiveTimeout(ended, lifetime)
-		var refusal redis.Error
 		switch {
-		case errors.As(err, &refusal):
+		case isRefusal(err):
 			s.refuse(on, err)
 			continue
 		case err != nil:

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -9,8 +10,6 @@ import (
 )
 
 const (
-	// batch bounds the channels of one command.
-	batch = 512
 	// window bounds the subscriptions, begun and ended, under way on one connection. Redis answers each, and
 	// cuts a subscriber for which it keeps more than 32 MB: a hundred thousand at once would come near it.
 	window = 4096
@@ -134,28 +133,11 @@ func (s *subscriptions) putBack(names []string) {
 	}
 }
 
-// group says on which node of Redis each channel is to be subscribed to. In a Redis Cluster a sharded
-// channel has its place; all classic ones of this process go to one master.
+// group says on which node of Redis each channel is to be subscribed to.
 func (s *subscriptions) group(ctx context.Context, names []string) (groups map[*redis.Client][]string, err error) {
 	groups = map[*redis.Client][]string{}
-	cluster, ok := s.bus.client.(*redis.ClusterClient)
-	if !ok {
-		if len(names) > 0 {
-			groups[s.bus.client.(*redis.Client)] = names
-		}
-		return groups, nil
-	}
-	if !s.bus.wire.sharded() && len(names) > 0 {
-		node, err := s.bus.home(ctx, cluster)
-		if err != nil {
-			s.putBack(names)
-			return groups, err
-		}
-		groups[node] = names
-		return groups, nil
-	}
 	for i, name := range names {
-		node, err := cluster.MasterForKey(ctx, name)
+		node, err := s.bus.subscribeAt(ctx, name)
 		if err != nil {
 			s.putBack(names[i:])
 			return groups, err
@@ -175,19 +157,21 @@ func (s *subscriptions) subscribe(ctx context.Context, node *redis.Client, names
 	}
 	names, rest := s.assign(on, names)
 	s.putBack(rest)
-	for len(names) > 0 {
-		size := batch
-		if _, cluster := s.bus.client.(*redis.ClusterClient); cluster && s.bus.wire.sharded() {
-			size = 1 // a command may name channels of one slot only
-		}
-		size = min(size, len(names))
-		if err := s.bus.wire.subscribe(ended, on.pubsub, names[:size]...); err != nil {
+	for some := range slices.Chunk(names, s.batch()) {
+		if err := s.bus.wire.subscribe(ended, on.pubsub, some...); err != nil {
 			s.lose(on, err)
 			return err
 		}
-		names = names[size:]
 	}
 	return nil
+}
+
+// batch bounds the channels of one command.
+func (s *subscriptions) batch() int {
+	if s.bus.cluster != nil && s.bus.wire.sharded() {
+		return 1 // they must be of one slot
+	}
+	return 512
 }
 
 // assign notes which names are about to be subscribed to on a connection.
@@ -206,16 +190,11 @@ func (s *subscriptions) assign(on *conn, names []string) (assigned, rest []strin
 }
 
 func (s *subscriptions) unsubscribe(on *conn, names []string) {
-	for len(names) > 0 {
-		n := min(batch, len(names))
-		if s.bus.wire.sharded() {
-			n = 1
-		}
-		if err := s.bus.wire.unsubscribe(ended, on.pubsub, names[:n]...); err != nil {
+	for some := range slices.Chunk(names, s.batch()) {
+		if err := s.bus.wire.unsubscribe(ended, on.pubsub, some...); err != nil {
 			s.lose(on, err)
 			return
 		}
-		names = names[n:]
 	}
 }
 

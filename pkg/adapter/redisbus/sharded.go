@@ -143,10 +143,7 @@ func (w sharded) encodeAnswer(l *line, question, answer *adapter.Message) (chann
 }
 
 func (w sharded) decode(l *line, channel string, payload []byte) (*adapter.Message, error) {
-	v, err := read(payload)
-	if err != nil {
-		return nil, err
-	}
+	v := read(payload)
 	var data json.RawMessage
 	in := shardedMessage{Data: &data}
 	if json.Unmarshal(v.JSON, &in) != nil || in.Type == nil || in.UID == "" || data == nil {
@@ -156,6 +153,7 @@ func (w sharded) decode(l *line, channel string, payload []byte) (*adapter.Messa
 		return nil, nil
 	}
 	m := &adapter.Message{From: in.UID}
+	var err error
 	switch *in.Type {
 	case shardedBroadcast:
 		err = decodeShardedEvent(m, data, v.Attachments)

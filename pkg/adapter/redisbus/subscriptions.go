@@ -24,7 +24,6 @@ type subscriptions struct {
 	lost     error            // why Redis cannot be reached now; nil while it can
 	outage   chan struct{}    // closed while lost is set
 	trouble  error            // Redis refused a subscription; for the keeper
-	refused  bool             // lost is such a refusal, which a confirmation ends
 }
 
 // subscription is one channel. It is forgotten when nobody wants it and Redis has ended it: until then
@@ -189,7 +188,7 @@ func (s *subscriptions) confirm(on *conn, name string) {
 		return
 	}
 	c.confirmed = true
-	if s.refused {
+	if isRefusal(s.lost) {
 		s.reachable()
 	}
 	if c.again {
@@ -270,8 +269,6 @@ func (s *subscriptions) lose(gone *conn, err error) {
 
 // unreachable begins an outage. The lock is held.
 func (s *subscriptions) unreachable(err error) {
-	var refusal redis.Error
-	s.refused = errors.As(err, &refusal)
 	if s.lost == nil {
 		s.bus.opts.Log.Warn("no subscriptions at Redis, rooms end at this server, trying again", "error", err)
 		close(s.outage)
@@ -279,10 +276,16 @@ func (s *subscriptions) unreachable(err error) {
 	s.lost = err
 }
 
+// isRefusal tells what Redis has said from what keeps it from saying anything.
+func isRefusal(err error) bool {
+	var refusal redis.Error
+	return errors.As(err, &refusal)
+}
+
 // reachable ends an outage. The lock is held.
 func (s *subscriptions) reachable() {
 	if s.lost != nil {
-		s.lost, s.refused = nil, false
+		s.lost = nil
 		s.outage = make(chan struct{})
 		s.bus.opts.Log.Info("connected to Redis, subscribing to rooms again", "channels", len(s.channels))
 	}

@@ -148,16 +148,17 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
 }
 
-// read takes a message in either form and returns it as JSON, with its attachments beside it.
-func read(payload []byte) (msgpack.Value, error) {
+// read takes a message in either form and returns it as JSON, with its attachments beside it. What is neither is no JSON
+// either: whoever goes on to read it finds out.
+func read(payload []byte) msgpack.Value {
 	if len(payload) > 0 && payload[0] == '{' {
-		return msgpack.Value{JSON: payload}, nil // what reads it will find out
+		return msgpack.Value{JSON: payload}
 	}
 	v, rest, err := msgpack.Read(payload)
 	if err != nil || len(rest) > 0 {
-		return msgpack.Value{}, errMalformed
+		return msgpack.Value{}
 	}
-	return v, nil
+	return v
 }
 
 // write makes the payload of a message: JSON, or MessagePack where it must be or has attachments.
