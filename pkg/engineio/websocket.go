@@ -47,8 +47,12 @@ type webSocket struct {
 }
 
 // acceptWebSocket answers the upgrade request. On an error with errHijacked nothing can be answered
-// any more.
+// any more. Of subprotocols it agrees to the first, as the reference does: a client that offers some
+// (engine.io-client's option protocols) takes none for a refusal.
 func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) (*webSocket, error) {
+	if offered := websocket.Subprotocols(r); len(offered) > 0 && header.Get("Sec-Websocket-Protocol") == "" {
+		header.Set("Sec-Websocket-Protocol", offered[0])
+	}
 	t := &webSocket{server: s, turn: turn{of: s.heavy}}
 	conn, err := s.upgrader.Upgrade(&hijackWriter{w, t}, r, header)
 	if err != nil {

@@ -100,6 +100,25 @@ func TestWebSocketRefusals(t *testing.T) {
 	})
 }
 
+// TestSubprotocols: the first that is offered is agreed to, for a session and for an upgrade; without an
+// offer there is none.
+func TestSubprotocols(t *testing.T) {
+	s := quietSite(t)
+	for _, offered := range [][]string{{"v1.example"}, {"v2.example", "v1.example"}, nil} {
+		for name, query := range map[string]string{"a session": fresh, "an upgrade": strings.Replace(s.open(t), "polling", "websocket", 1)} {
+			dialer := websocket.Dialer{Subprotocols: offered}
+			conn, _, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http")+"/engine.io/?"+query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if want := append(offered, "")[0]; conn.Subprotocol() != want {
+				t.Errorf("%s: %q was offered, %q agreed to", name, offered, conn.Subprotocol())
+			}
+		}
+	}
+}
+
 func TestWebSocketEndings(t *testing.T) {
 	tests := []struct {
 		name, text string

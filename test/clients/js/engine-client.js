@@ -99,6 +99,15 @@ for (const [name, connect] of transports) {
   });
 }
 
+for (const [name, connect] of transports.slice(1)) {
+  test(`subprotocols over ${name}: the server agrees to the first`, async (t) => {
+    const { socket, next } = await connect(t, { protocols: ["v2.example", "v1.example"] });
+    equal(socket.transport.ws.protocol, "v2.example");
+    socket.send("hello");
+    equal(await next(), "hello");
+  });
+}
+
 test("messages are split over bodies of at most 100 bytes", async (t) => {
   const { socket, next } = await open(t, { transports: ["polling"] });
   const sent = ["a".repeat(99), "b".repeat(30), "c".repeat(30), "d".repeat(35), "€".repeat(33), "f".repeat(99)];
