@@ -85,6 +85,8 @@ func (c *connection) decode(m engineio.Message) (p decoded, complete bool, err e
 		return p, true, err
 	case c.format == formatMessagePack, m.Binary != (c.partial.packet != nil):
 		return p, false, errViolation
+	case !m.Binary && len(m.Data) == 0: // the reference's parser is never given one: to its engine that is no text
+		return p, false, errViolation
 	case m.Binary:
 		return c.attach(m.Data)
 	}

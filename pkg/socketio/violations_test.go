@@ -32,6 +32,7 @@ func TestViolationsClose(t *testing.T) {
 		"attachment before CONNECT":             {"\x00binary"},
 		"one attachment too many":               {`0`, `51-["a",` + placeholder + `]`, "\x00binary", "\x00binary"},
 		"no packet":                             {`x`},
+		"an empty message":                      {``},
 		"unknown type":                          {`7`},
 		"broken JSON":                           {`0`, `2["a"`},
 		"an object for a list":                  {`0`, `2{}`},
