@@ -11,7 +11,7 @@ type Incomplete struct {
 	Request  string   // fetchSockets, allRooms, serverSideEmit or emitWithAck
 	Answered int      // other nodes that answered
 	Expected int      // other nodes that there are
-	Missing  []string // uids of the nodes that did not answer; nil where they are not known
+	Missing  []string // uids of those that answered the last complete request and not this one; nil where they are not as many as did not answer
 
 	Clients        int // clients of the other nodes that answered, for emitWithAck
 	ExpectedClient int // clients that the nodes which answered have asked

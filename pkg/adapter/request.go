@@ -105,7 +105,7 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 	}
 }
 
-// missing names the nodes that did not answer, where it is certain which they are.
+// missing names the nodes that did not answer; see Incomplete.Missing.
 func (c *Cluster) missing(heard map[string]struct{}, state *Incomplete) (uids []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -399,6 +399,12 @@ func testLinger(t *testing.T, c Cluster) {
 	}
 	lingering.Close()
 	empty(50 * time.Millisecond)
+	if answers, err := here.cluster.BroadcastWithAck(t.Context(), adapter.Target{}, adapter.Flags{}, value(`["q"]`)); err != nil || len(answers) != 0 {
+		t.Errorf("%v, %v", answers, err)
+	}
+	if err := here.cluster.ServerSideEmit(value(`["hi"]`)); err != nil {
+		t.Error(err)
+	}
 	for deadline := time.Now().Add(patience); ; {
 		n, err := here.cluster.Servers(t.Context())
 		if n == 0 && err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,7 +94,10 @@ func TestAsksAreBounded(t *testing.T) {
 func TestClosedWhileAsked(t *testing.T) {
 	for range 100 {
 		began := make(chan struct{}, 1)
+		var under atomic.Int64
 		here, there := pair(t, adapter.Options{}, adapter.Options{}, func(_ context.Context, asked func(int), _ func(adapter.Value)) {
+			under.Add(1)
+			defer under.Add(-1)
 			select {
 			case began <- struct{}{}:
 			default:
@@ -111,6 +115,9 @@ func TestClosedWhileAsked(t *testing.T) {
 		})
 		<-began
 		there.Close()
+		if n := under.Load(); n != 0 {
+			t.Errorf("%d go on", n)
+		}
 		cancel()
 		asking.Wait()
 	}
