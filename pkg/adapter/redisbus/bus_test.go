@@ -202,20 +202,22 @@ func TestForeignBytes(t *testing.T) {
 	waitFor(t, func() bool { return b.Stats().Malformed == 12 })
 }
 
+// TestIgnoredUID has a bus leave out what another publishes that bears a uid of its own, as a mirror does.
 func TestIgnoredUID(t *testing.T) {
 	server := redistest.Start(t)
 	b := connect(t, server.Addr(), Options{Ignore: []string{"mirror"}})
-	l := &line{bus: b, namespace: "/", uid: "mirror", worker: b.workers[0]}
 	heard := make(chan *adapter.Message, 2)
 	b.Connect("/", false, func(m *adapter.Message) { heard <- m })
 	if err := b.Synced(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, uid := range []string{"mirror", "other"} {
-		l.uid = uid
+		l := connect(t, server.Addr(), Options{UID: uid}).Connect("/", true, func(*adapter.Message) {})
+		published := b.Stats().Received + 1
 		if err := l.Publish(&adapter.Message{Kind: adapter.Broadcast, Value: adapter.Value{JSON: []byte(`["ev"]`)}}, nil); err != nil {
 			t.Fatal(err)
 		}
+		waitFor(t, func() bool { return b.Stats().Received == published })
 	}
 	if m := <-heard; m.From != "other" {
 		t.Errorf("heard %+v", m)

@@ -289,10 +289,7 @@ func (r *classicResponse) untyped(m *adapter.Message) (err error) {
 	case r.Sockets == nil:
 		m.Kind = adapter.Done
 	case json.Unmarshal(r.Sockets, &ids) == nil && len(ids) > 0:
-		m.Kind = adapter.SocketIDsAnswer
-		for _, id := range ids {
-			m.Sockets = append(m.Sockets, adapter.Socket{ID: id})
-		}
+		m.Kind = adapter.SocketIDsAnswer // which nobody here asks for
 	default:
 		m.Kind = adapter.FetchAnswer
 		m.Sockets, err = decodeSockets(r.Sockets)

@@ -26,7 +26,7 @@ func (s stuck) Broadcast(t adapter.Target, f adapter.Flags, event adapter.Value)
 }
 
 // TestAFloodCutsNoConnection publishes four times what Redis keeps for a subscriber before it cuts it, while nothing
-// of it is handled: the reader takes it all, and what is over the bound is dropped and counted.
+// of it is handled: the reader takes it all, and what is over the bound is dropped and counted. Afterwards there is room again.
 func TestAFloodCutsNoConnection(t *testing.T) {
 	server := redistest.Start(t, "--client-output-buffer-limit", "pubsub 8mb 8mb 1")
 	b := connect(t, server.Addr(), Options{MaxQueued: 1 << 20})
@@ -67,15 +67,16 @@ func TestAFloodCutsNoConnection(t *testing.T) {
 		waitFor(t, func() bool { return b.Stats().Received == sent })
 	}
 	s := b.Stats()
-	if kept := s.Received - s.Overflowed; kept > 16+uint64(len(b.workers)) || kept == 0 || s.Lost != 0 { // a worker has one in hand
+	kept := s.Received - s.Overflowed
+	if kept > 16+uint64(len(b.workers)) || kept == 0 || s.Lost != 0 { // a worker has one in hand
 		t.Errorf("%+v", s)
 	}
 	release()
-	for range s.Received - s.Overflowed {
+	for range kept {
 		local.Next(t)
 	}
-	publish(1, "afterwards")
-	if got := local.Next(t); string(got.Event.JSON) != `["afterwards"]` {
-		t.Errorf("%.40s", got.Event.JSON)
+	for range 2 * kept { // there is room for as many again, and again
+		publish(1, text)
+		local.Next(t)
 	}
 }

@@ -25,7 +25,7 @@ type publisher struct {
 	bus      *Bus
 	queue    chan letter
 	bytes    atomic.Int64 // in the queue
-	failedAt atomic.Int64 // nanoseconds since 1970; 0 after a success
+	failedAt atomic.Int64 // when it last did, nanoseconds since 1970
 }
 
 type letter struct {
@@ -46,8 +46,7 @@ func newPublisher(b *Bus) *publisher {
 
 // refuses tells whether Redis has just failed to take something.
 func (p *publisher) refuses() bool {
-	at := p.failedAt.Load()
-	if at == 0 || time.Since(time.Unix(0, at)) >= publishPause {
+	if time.Since(time.Unix(0, p.failedAt.Load())) >= publishPause {
 		return false
 	}
 	p.bus.counters.refused.Add(1)
@@ -126,7 +125,6 @@ func (p *publisher) send(ctx context.Context, batch []letter) {
 		p.bus.counters.refused.Add(1)
 	}
 	if err == nil {
-		p.failedAt.Store(0)
 		return
 	}
 	p.failedAt.Store(time.Now().UnixNano())

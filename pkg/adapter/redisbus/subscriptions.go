@@ -184,7 +184,7 @@ func (s *subscriptions) confirm(on *conn, name string) {
 	defer s.mu.Unlock()
 	s.answered(on)
 	c := s.channels[name]
-	if c == nil || c.conn != on || c.confirmed || c.ending {
+	if c == nil || c.conn != on {
 		return
 	}
 	c.confirmed = true

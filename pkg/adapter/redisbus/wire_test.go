@@ -9,8 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pona-realtime/pona/pkg/adapter"
+	"github.com/pona-realtime/pona/pkg/msgpack"
 )
 
 // recorded is a message that the reference was seen to publish.
@@ -141,7 +143,7 @@ func TestSubscribedChannels(t *testing.T) {
 // questions, and none for what looks like a socket's id.
 func TestChannelOfABroadcast(t *testing.T) {
 	const all, one, id = "pona:socket.io#/#", "pona:socket.io#/#r#", "9g7LAFz_q7mds8nMAAAA"
-	l := &line{namespace: "/", uid: "sender"}
+	l, visitor := &line{namespace: "/", uid: "sender"}, &line{namespace: "/", uid: "visitor", visitor: true}
 	for _, test := range []struct {
 		name    string
 		rooms   []string
@@ -165,6 +167,9 @@ func TestChannelOfABroadcast(t *testing.T) {
 			if got, _, err := w.encode(l, m); err != nil || got != want {
 				t.Errorf("%s, %s: to %s, %v, want %s", name, test.name, got, err, want)
 			}
+			if got, _, _ := w.encode(visitor, m); test.request == "" && got != all {
+				t.Errorf("%s, %s: a visitor's to %s", name, test.name, got)
+			}
 		}
 	}
 }
@@ -174,11 +179,13 @@ func TestOldRequests(t *testing.T) {
 	w := traces["classic"]
 	l := &line{namespace: "/", uid: "receiver"}
 	for text, want := range map[string]adapter.Message{
-		`{"requestId":"a","type":0,"rooms":["r",7]}`:              {Kind: adapter.SocketIDs, RequestID: "a", Target: adapter.Target{Rooms: []string{"r", "7"}}},
-		`{"requestId":"a","type":2,"sid":"s","room":"r"}`:         {Kind: adapter.Join, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Rooms: []string{"r"}},
-		`{"requestId":"a","type":3,"sid":"s","room":5}`:           {Kind: adapter.Leave, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Rooms: []string{"5"}},
-		`{"requestId":"a","type":4,"sid":"s","close":true}`:       {Kind: adapter.Disconnect, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Close: true},
-		`{"type":4,"opts":{"rooms":[],"except":[]},"close":true}`: {Kind: adapter.Disconnect, Target: adapter.Target{Rooms: []string{}, Except: []string{}}, Close: true},
+		`{"requestId":"a","type":0}`:                               {Kind: adapter.SocketIDs, RequestID: "a"},
+		`{"requestId":"a","type":0,"rooms":["r",7]}`:               {Kind: adapter.SocketIDs, RequestID: "a", Target: adapter.Target{Rooms: []string{"r", "7"}}},
+		`{"requestId":"a","type":2,"sid":"s","room":"r"}`:          {Kind: adapter.Join, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Rooms: []string{"r"}},
+		`{"requestId":"a","type":3,"sid":"s","room":5}`:            {Kind: adapter.Leave, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Rooms: []string{"5"}},
+		`{"requestId":"a","type":4,"sid":"s","close":true}`:        {Kind: adapter.Disconnect, RequestID: "a", Target: adapter.Target{Rooms: []string{"s"}}, Close: true},
+		`{"type":4,"opts":{"rooms":[],"except":[]},"close":false}`: {Kind: adapter.Disconnect, Target: adapter.Target{Rooms: []string{}, Except: []string{}}},
+		`{"type":4,"opts":{"rooms":[],"except":[]},"close":true}`:  {Kind: adapter.Disconnect, Target: adapter.Target{Rooms: []string{}, Except: []string{}}, Close: true},
 	} {
 		m, err := w.decode(l, "pona:socket.io-request#/#", []byte(text))
 		if err != nil || !reflect.DeepEqual(*m, want) {
@@ -192,7 +199,70 @@ func TestOldRequests(t *testing.T) {
 		if err != nil || string(payload) != want {
 			t.Errorf("%s, %v, want %s", payload, err, want)
 		}
+		if channel, _, _ := traces["specific"].encodeAnswer(l, &adapter.Message{}, &adapter.Message{Kind: kind}); channel != "pona:socket.io-response#/#" { // who asks does not say who it is
+			t.Errorf("answered on %s", channel)
+		}
 	}
+}
+
+// TestNothing has no rooms, no flags and no value: lists are empty and the value is null, as JavaScript expects them.
+func TestNothing(t *testing.T) {
+	l := &line{namespace: "/", uid: "sender"}
+	for name, w := range traces {
+		_, payload, err := w.encode(l, &adapter.Message{Kind: adapter.Join})
+		if text := string(payload); err != nil || !strings.Contains(text, `"rooms":[],"except":[]`) || strings.Contains(text, "null") {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
+		for _, kind := range []adapter.Kind{adapter.ServerSideAnswer, adapter.ClientAnswer} {
+			_, payload, err := w.encodeAnswer(l, &adapter.Message{}, &adapter.Message{Kind: kind, RequestID: "q"})
+			if text := string(read(payload).JSON); err != nil || strings.Count(text, "null") != 1 {
+				t.Errorf("%s: %s, %v", name, text, err)
+			}
+		}
+	}
+}
+
+// TestFlags are taken for what they say; what is out of bounds is none, or the bound.
+func TestFlags(t *testing.T) {
+	for text, want := range map[string]adapter.Flags{
+		`{}`:                      {},
+		`{"flags":{}}`:            {},
+		`{"flags":{"timeout":0}}`: {}, `{"flags":{"timeout":-1}}`: {}, `{"flags":{"timeout":1.5}}`: {Timeout: 1500 * time.Microsecond},
+		`{"flags":{"timeout":1e300}}`: {Timeout: 10 * time.Minute}, `{"flags":{"timeout":599999}}`: {Timeout: 10*time.Minute - time.Millisecond},
+		`{"flags":{"compress":true,"volatile":false}}`: {}, `{"flags":{"compress":false,"volatile":true}}`: {Uncompressed: true, Volatile: true},
+	} {
+		var o options
+		if err := json.Unmarshal([]byte(text), &o); err != nil || o.flags() != want {
+			t.Errorf("%s: %+v, %v, want %+v", text, o.flags(), err, want)
+		}
+	}
+}
+
+// TestNamespaceOfAPacket: a packet without one is for "/", as of old.
+func TestNamespaceOfAPacket(t *testing.T) {
+	for _, test := range []struct {
+		nsp, namespace string
+		taken          bool
+	}{{`,"nsp":"/"`, "/", true}, {"", "/", true}, {`,"nsp":"/x"`, "/x", true}, {"", "/x", false}, {`,"nsp":"/"`, "/x", false}, {`,"nsp":"/x"`, "/", false}} {
+		for channel, payload := range map[string]string{
+			"pona:socket.io#" + test.namespace + "#":         packed(`["a",{"type":2,"data":["ev"]` + test.nsp + `},{}]`),
+			"pona:socket.io-request#" + test.namespace + "#": `{"type":7,"requestId":"q","opts":{},"packet":{"type":2,"data":["ev"]` + test.nsp + `}}`,
+		} {
+			m, err := traces["classic"].decode(&line{namespace: test.namespace}, channel, []byte(payload))
+			if err != nil || (m != nil) != test.taken {
+				t.Errorf("%s on %s: %v, %v", test.nsp, channel, m, err)
+			}
+		}
+	}
+}
+
+// packed is JSON as MessagePack.
+func packed(text string) string {
+	b, err := msgpack.Append(nil, msgpack.Value{JSON: []byte(text)})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 func TestForeignBytesAreRefused(t *testing.T) {
@@ -200,6 +270,15 @@ func TestForeignBytesAreRefused(t *testing.T) {
 	for _, payload := range []string{"", "{", "[]", "null", "\x93", "{}", `{"type":-1}`, `{"type":99}`, `{"type":4}`, `{"type":4,"close":true}`, `{"type":4,"OPTS":{"rooms":[],"except":[]}}`, `{"type":"6"}`,
 		`{"type":5}`, `{"type":6,"data":{}}`, `{"type":7,"requestId":"a"}`, `{"requestId":""}`, `{"requestId":"a","sockets":[{}]}`,
 		`{"type":3,"data":{},"uid":"a","nsp":"/"}`, `{"type":3,"data":null,"uid":"a","nsp":"/"}`, `{"type":7,"data":{"opts":{}},"uid":"a","nsp":"/"}`,
+		`{"type":5,"opts":[]}`, `{"type":4,"opts":[],"close":true}`, `{"type":5,"opts":{"rooms":"r"}}`, `{"type":5,"opts":{"rooms":[null]}}`, `{"type":5,"opts":{"except":[true]}}`,
+		`{"type":7,"requestId":"a","opts":{}}`, `{"type":7,"requestId":"a","packet":{"data":["ev"],"nsp":"/"}}`, `{"type":7,"opts":{},"packet":{"data":["ev"],"nsp":"/"}}`,
+		`{"type":7,"requestId":"a","opts":{},"packet":{"data":{},"nsp":"/"}}`, `{"requestId":"a","type":8}`, `{"type":9,"packet":1}`, `{"requestId":"a","sockets":7}`,
+		packed(`[]`), packed(`["a"]`), packed(`["a",{"type":2,"data":["ev"],"nsp":"/"}]`), packed(`["a",{"type":2,"nsp":"/"},{}]`), packed(`["a",{"type":2,"data":{},"nsp":"/"},{}]`),
+		packed(`[1,{"type":2,"data":["ev"],"nsp":"/"},{}]`), packed(`["a",{"type":2,"data":["ev"],"nsp":"/"},[]]`), packed(`["a",[],{}]`),
+		packed(`["a",{"type":2,"data":["ev"],"nsp":"/"},{}]`) + "\x00", packed(`{"type":1,"uid":"a","requestId":"b"}`) + "\x00",
+		`{"data":{},"uid":"a","nsp":"/"}`, `{"type":3,"uid":"a","nsp":"/"}`, `{"type":3,"data":{"packet":{"data":["ev"]},"opts":{}},"nsp":"/"}`, `{"type":3,"data":{"packet":{"data":["ev"]}},"uid":"a","nsp":"/"}`,
+		`{"type":3,"data":{"packet":{"data":{}},"opts":{}},"uid":"a","nsp":"/"}`, `{"type":4,"data":{"rooms":["r"]},"uid":"a","nsp":"/"}`, `{"type":7,"data":{"opts":{},"requestId":""},"uid":"a","nsp":"/"}`,
+		`{"type":9,"data":{"packet":{}},"uid":"a","nsp":"/"}`, `{"type":10,"data":{"packet":1},"uid":"a","nsp":"/"}`, `{"type":11,"data":{"requestId":"a"},"uid":"a","nsp":"/"}`,
 		`{"type":8,"data":{"requestId":"a"},"uid":"a","nsp":"/"}`, `{"type":13,"data":{},"uid":"a","nsp":"/"}`, "\x93\xa1a\x81\xa4type\x02\x80"} {
 		for _, channel := range []string{"pona:socket.io#/#", "pona:socket.io-request#/#", "pona:socket.io-response#/#"} {
 			for name, w := range traces {
