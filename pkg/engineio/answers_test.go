@@ -49,9 +49,12 @@ func TestJSONPIsNotServed(t *testing.T) {
 	}
 	query = s.open(t) + "&j=0"
 	s.expect(t, "POST", query, "4hello", reply{200, "ok"})
-	res, got := s.do(t, "GET", query, "")
+	res, got := s.do(t, "GET", query, "", "User-Agent", "Mozilla/5.0 (Windows NT 6.3; Trident/7.0; rv:11.0) like Gecko")
 	if contentType := res.Header.Get("Content-Type"); got != (reply{200, "4hello"}) || contentType != "text/plain; charset=UTF-8" {
 		t.Errorf("%v, %s", got, contentType)
+	}
+	if got := res.Header.Get("X-XSS-Protection"); got != "" {
+		t.Errorf("a filter against what JSONP looks like is set to %q", got)
 	}
 }
 
@@ -63,6 +66,8 @@ func TestPostsThatEndTheSession(t *testing.T) {
 		header     []string
 	}{
 		{"invalid packet", "abc", reply{200, "ok"}, ReasonParseError, nil},
+		{"base64 of the URL's alphabet", "b_-8=", reply{200, "ok"}, ReasonParseError, nil},
+		{"base64 with a space", "bAQ ==", reply{200, "ok"}, ReasonParseError, nil},
 		{"close", "1", reply{200, "ok"}, ReasonTransportClose, nil},
 		{"ping", "2", reply{200, "ok"}, ReasonTransportError, nil},
 		{"octet-stream", "4a", reply{400, ""}, ReasonTransportError, []string{"Content-Type", "application/octet-stream"}},

@@ -197,6 +197,18 @@ func TestVolatile(t *testing.T) {
 		}
 		wantDropped(t, session, 1)
 	})
+	t.Run("sent behind others that a WebSocket has taken", func(t *testing.T) {
+		conn := s.connect(t)
+		session := <-s.opened
+		session.Send(NewFrame(Message{Data: []byte("kept")}))
+		session.SendVolatile(volatile)
+		session.SendVolatile(volatile)
+		for _, want := range []string{"4kept", "4volatile", "4volatile"} {
+			if got := next(t, conn); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	})
 	t.Run("dropped while a WebSocket is stuck", func(t *testing.T) {
 		conn := s.connect(t)
 		session := <-s.opened

@@ -98,6 +98,16 @@ func TestWebSocketRefusals(t *testing.T) {
 	t.Run("transport=polling", func(t *testing.T) {
 		expectClose(t, s.mustDial(t, "EIO=4&transport=polling"), websocket.CloseNoStatusReceived)
 	})
+	t.Run("bytes before the answer", func(t *testing.T) {
+		conn := s.rawRequest(t, "GET /engine.io/?"+fresh+" HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nrubbish")
+		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
+			t.Errorf("answered %q, %v", got, err)
+		}
+		if n := s.engine.Len(); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
+	})
 }
 
 // TestSubprotocols: the first that is offered is agreed to, for a session and for an upgrade; without an

@@ -90,6 +90,28 @@ func TestWhatCrossesWithADisconnectIsIgnored(t *testing.T) {
 	})
 }
 
+// TestLastWords: what a client says before it leaves is heard, though both come at once.
+func TestLastWords(t *testing.T) {
+	heard := make(chan string, 4)
+	_, address := listen(t, Options{}, func(s *Server) {
+		s.Of("/").OnConnection(func(s *Socket) {
+			s.On("word", func(e *Event) { heard <- e.Name })
+			s.OnDisconnect(func(string) { heard <- "left" })
+		})
+	})
+	over(t, func(t *testing.T, dial func(*testing.T, string) *client) {
+		c := dial(t, address)
+		c.connect("")
+		c.send(`2["word"]`)
+		c.send("1")
+		for _, want := range []string{"word", "left"} {
+			if got := await(t, heard); got != want {
+				t.Errorf("heard %q, want %q", got, want)
+			}
+		}
+	})
+}
+
 func TestConnectTimeout(t *testing.T) {
 	// Long enough for a busy machine to open and upgrade a connection meanwhile.
 	_, address := listen(t, Options{ConnectTimeout: time.Second}, func(s *Server) {
