@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,36 @@ func TestRefusedSubscriptions(t *testing.T) {
 		t.Errorf("%v, %+v", err, b.Stats())
 	}
 	log.want(t, "no subscriptions at Redis, rooms end at this server, trying again", "connected to Redis, subscribing to rooms again")
+}
+
+// TestManyRefusedSubscriptions forbids more channels than may be under way at once, and then permits them: all are subscribed to.
+func TestManyRefusedSubscriptions(t *testing.T) {
+	server := redistest.Start(t)
+	operator := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer operator.Close()
+	if err := operator.ACLSetUser(t.Context(), "pona", "on", ">a secret", "+@all", "~*", "resetchannels").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b := over(t, redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "pona", Password: "a secret", MaxRetries: -1}), Options{})
+	for i := range window {
+		b.Connect("/"+strconv.Itoa(i), false, func(*adapter.Message) {})
+	}
+	waitFor(t, func() bool { // it has asked for as many as it may, and again
+		commands, err := operator.InfoMap(t.Context(), "commandstats").Result()
+		_, refused, _ := strings.Cut(commands["Commandstats"]["cmdstat_subscribe"], "rejected_calls=")
+		refused, _, _ = strings.Cut(refused, ",")
+		n, _ := strconv.Atoi(refused)
+		return err == nil && n > 2*window/512
+	})
+	if err := operator.ACLSetUser(t.Context(), "pona", "allchannels").Err(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	waitFor(t, func() bool { return b.Stats().Reachable })
+	if err := b.Synced(ctx); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAnswersAfterAFailure asks a node that has just not been able to publish: it refuses what its own side publishes, and answers.

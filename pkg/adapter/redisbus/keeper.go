@@ -41,9 +41,11 @@ func (s *subscriptions) keep(ctx context.Context) {
 			s.bus.reload(ctx)
 		}
 		err := s.settle(ctx)
-		if failed = err != nil; !failed {
+		failed = err != nil
+		if _, lost := s.state(); !failed && lost == nil { // what Redis was asked for, it may yet refuse
 			retry.Reset()
-		} else if ctx.Err() == nil {
+		}
+		if failed && ctx.Err() == nil {
 			if _, moved := redis.IsMovedError(err); !moved { // where to is known at once
 				s.blame(err)
 			}

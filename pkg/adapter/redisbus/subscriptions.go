@@ -203,6 +203,9 @@ func (s *subscriptions) confirm(on *conn, name string) {
 
 // answered notes that one answer fewer is awaited. The lock is held.
 func (s *subscriptions) answered(on *conn) {
+	if on.unanswered == 0 {
+		return // was under way when another was refused
+	}
 	if on.unanswered--; on.unanswered == window/2 {
 		s.nudge()
 	}
@@ -226,11 +229,12 @@ func (s *subscriptions) remove(on *conn, name string) {
 }
 
 // refuse notes that Redis has refused a subscription on a connection, most likely because the slot of
-// its channel is elsewhere. Redis does not say which: all without answer are tried again.
+// its channel is elsewhere. Redis does not say which, and has one answer for all that it was asked for at once: all
+// without answer are tried again, and none is awaited any more.
 func (s *subscriptions) refuse(on *conn, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answered(on)
+	on.unanswered = 0
 	s.trouble = err
 	for name, c := range s.channels {
 		if c.conn == on && !c.confirmed {
