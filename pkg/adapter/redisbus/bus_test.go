@@ -157,6 +157,33 @@ func TestRefusedSubscriptions(t *testing.T) {
 	log.want(t, "no subscriptions at Redis, rooms end at this server, trying again", "connected to Redis, subscribing to rooms again")
 }
 
+// TestRefusedPublishing takes the permission to publish away, and gives it back: the log says what is missing, once, and when it is over.
+func TestRefusedPublishing(t *testing.T) {
+	server := redistest.Start(t)
+	operator := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer operator.Close()
+	if err := operator.ACLSetUser(t.Context(), "pona", "on", ">a secret", "+@all", "-publish", "~*", "allchannels").Err(); err != nil {
+		t.Fatal(err)
+	}
+	var log lineLog
+	b := over(t, redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "pona", Password: "a secret", MaxRetries: -1}), Options{Log: log.logger()})
+	node := adapter.NewNode(b, adapter.Options{})
+	defer node.Close()
+	cluster := node.Join("/", adaptertest.NewLocal())
+	emit := func(until func(Stats) bool) {
+		waitFor(t, func() bool {
+			_ = cluster.Broadcast(adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: []byte(`["e"]`)}) // is refused, or not
+			return until(b.Stats())
+		})
+	}
+	emit(func(s Stats) bool { return s.Refused > 50 })
+	if err := operator.ACLSetUser(t.Context(), "pona", "+publish").Err(); err != nil {
+		t.Fatal(err)
+	}
+	emit(func(s Stats) bool { return s.Published > 1 })
+	log.want(t, "Redis refuses what is published, emits end at this server, trying again", "Redis takes what is published again")
+}
+
 // TestManyRefusedSubscriptions forbids more channels than may be under way at once, and then permits them: all are subscribed to.
 func TestManyRefusedSubscriptions(t *testing.T) {
 	server := redistest.Start(t)

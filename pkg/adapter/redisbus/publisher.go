@@ -26,6 +26,7 @@ type publisher struct {
 	queue    chan letter
 	bytes    atomic.Int64 // in the queue
 	failedAt atomic.Int64 // when it last did, nanoseconds since 1970
+	refused  bool         // the last batch, by Redis; only run looks
 }
 
 type letter struct {
@@ -123,6 +124,13 @@ func (p *publisher) send(ctx context.Context, batch []letter) {
 			l.lost(unreachable(failed))
 		}
 		p.bus.counters.refused.Add(1)
+	}
+	if is := isRefusal(err); is != p.refused { // that it cannot be reached, subscriptions say
+		if p.refused = is; is {
+			p.bus.opts.Log.Warn("Redis refuses what is published, emits end at this server, trying again", "error", err)
+		} else if err == nil {
+			p.bus.opts.Log.Info("Redis takes what is published again")
+		}
 	}
 	if err == nil {
 		return
