@@ -90,7 +90,6 @@ func (n *Node) release(before time.Time) {
 // close gives up everything. The lock is held.
 func (c *Cluster) close() {
 	for room := range c.rooms {
-		delete(c.node.vacant, vacancy{cluster: c, room: room})
 		c.line.Vacate(room)
 	}
 	c.line.Close()
