@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/adapter"
+	"github.com/pona-realtime/pona/pkg/adapter/adaptertest"
 )
 
 // TestHowLongClientsHave asks clients that are silent: the asker waits as long as its caller does, or else as long as its own
@@ -73,7 +74,6 @@ func TestEveryRequestEnds(t *testing.T) {
 				node := adapter.NewNode(bus, adapter.Options{})
 				t.Cleanup(node.Close)
 				silent := bus.Connect("/", false, func(*adapter.Message) {})
-				t.Cleanup(silent.Close)
 				c := node.Visit("/")
 				var incomplete *adapter.Incomplete
 				began := time.Now()
@@ -87,7 +87,92 @@ func TestEveryRequestEnds(t *testing.T) {
 				if err := ask(ctx, c); time.Since(began) != 6*time.Second || !errors.Is(err, context.Canceled) {
 					t.Errorf("given up after %s: %v", time.Since(began), err)
 				}
-				if s := node.Stats(); s != (adapter.Stats{Incomplete: 2}) {
+				silent.Close()
+				if err := ask(t.Context(), c); err != nil {
+					t.Errorf("with nobody to ask: %v", err)
+				}
+				if s := node.Stats(); s != (adapter.Stats{Incomplete: 2, Complete: 1}) {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestHowLongOthersMayAsk has a server ask that does not say how long clients have: as long as our own requests may take.
+func TestHowLongOthersMayAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := &Bus{}
+		t.Cleanup(bus.Wait)
+		node := adapter.NewNode(bus, adapter.Options{RequestTimeout: 2 * time.Second})
+		t.Cleanup(node.Close)
+		began, ended := time.Now(), make(chan time.Duration, 1)
+		node.Join("/", asked{adaptertest.NewLocal(), func(ctx context.Context, asked func(int), _ func(adapter.Value)) {
+			asked(1)
+			<-ctx.Done()
+			ended <- time.Since(began)
+		}})
+		other := bus.Connect("/", true, func(*adapter.Message) {})
+		t.Cleanup(other.Close)
+		if err := other.Publish(&adapter.Message{Kind: adapter.Broadcast, RequestID: "q"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if took := <-ended; took != 2*time.Second {
+			t.Errorf("clients had %s", took)
+		}
+	})
+}
+
+// troubled is a bus that says of what is published what a test wants.
+type troubled struct {
+	*Bus
+	publish func(lost func(error)) error
+}
+
+type troubledLine struct {
+	adapter.Line
+	by troubled
+}
+
+func (b troubled) Connect(namespace string, visitor bool, deliver func(*adapter.Message)) adapter.Line {
+	return troubledLine{b.Bus.Connect(namespace, visitor, deliver), b}
+}
+
+func (l troubledLine) Publish(_ *adapter.Message, lost func(error)) error { return l.by.publish(lost) }
+
+// TestQuestionsThatAreNotAsked end at once, with the reason: nothing was done where the bus takes none, and it is not known what was
+// where it has lost one, or where the node is closed.
+func TestQuestionsThatAreNotAsked(t *testing.T) {
+	for name, test := range map[string]struct {
+		publish func(lost func(error)) error
+		close   bool
+		want    error
+		stats   adapter.Stats
+	}{
+		"refused": {publish: func(func(error)) error { return adapter.ErrFull }, want: adapter.ErrFull, stats: adapter.Stats{Unreachable: 1}},
+		"lost": {publish: func(lost func(error)) error {
+			lost(adapter.ErrUnreachable)
+			return nil
+		}, want: adapter.ErrUnreachable, stats: adapter.Stats{Incomplete: 1}},
+		"closed": {publish: func(func(error)) error { return nil }, close: true, want: adapter.ErrUnreachable, stats: adapter.Stats{Incomplete: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bus := troubled{&Bus{}, test.publish}
+				t.Cleanup(bus.Wait)
+				node := adapter.NewNode(bus, adapter.Options{})
+				t.Cleanup(node.Close)
+				t.Cleanup(bus.Bus.Connect("/", false, func(*adapter.Message) {}).Close)
+				c, began := node.Visit("/"), time.Now()
+				if test.close {
+					time.AfterFunc(0, node.Close)
+				}
+				_, err := c.FetchSockets(t.Context(), adapter.Target{})
+				var incomplete *adapter.Incomplete
+				if !errors.Is(err, test.want) || errors.As(err, &incomplete) != (test.stats.Incomplete > 0) || time.Since(began) != 0 {
+					t.Errorf("after %s: %v", time.Since(began), err)
+				}
+				if s := node.Stats(); s != test.stats {
 					t.Errorf("%+v", s)
 				}
 			})
