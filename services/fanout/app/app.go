@@ -118,7 +118,7 @@ func (a *App) build() {
 	s := a.settings
 	var mirror func(uint64, *playerv1.Event)
 	if a.rooms != nil && a.rooms.Mirror != nil {
-		mirror = rooms.NewMirror(a.rooms.Mirror, a.log).Event
+		mirror = rooms.NewMirror(a.rooms.Mirror).Event
 	}
 	a.owner = owner.New(s.Partitions, owner.Options{
 		Mirror: mirror,

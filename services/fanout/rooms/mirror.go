@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"encoding/json"
-	"log/slog"
 	"strconv"
 
 	"github.com/pona-realtime/pona/pkg/adapter"
@@ -12,15 +11,12 @@ import (
 
 // Mirror publishes what listeners are sent on the adapter's channels, for those on Node servers. Its node's
 // messages bear a uid that servers of ours leave out.
-type Mirror struct {
-	node *adapter.Node
-	log  *slog.Logger
-}
+type Mirror struct{ node *adapter.Node }
 
 // NewMirror makes a mirror out of a node.
-func NewMirror(node *adapter.Node, log *slog.Logger) *Mirror { return &Mirror{node, log} }
+func NewMirror(node *adapter.Node) *Mirror { return &Mirror{node} }
 
-// Event publishes an event's emits, in the encoding of web clients that choose none. What Redis does not
+// Event publishes the emits of a valid event, in the encoding of web clients that choose none. What Redis does not
 // take is lost, as it is among Node servers.
 func (m *Mirror) Event(guildID uint64, ev *playerv1.Event) {
 	emits, err := player.Emits(ev)
@@ -30,11 +26,7 @@ func (m *Mirror) Event(guildID uint64, ev *playerv1.Event) {
 	cluster := m.node.Visit("/guild/" + strconv.FormatUint(guildID, 10))
 	defer cluster.Leave()
 	for _, emit := range emits {
-		text, err := json.Marshal(append([]any{emit.Name}, emit.ArgsIn(player.Base64)...))
-		if err != nil {
-			m.log.Warn("an event was not mirrored", "guild", guildID, "event", emit.Name, "error", err)
-			continue
-		}
+		text, _ := json.Marshal(append([]any{emit.Name}, emit.ArgsIn(player.Base64)...)) // is valid
 		var target adapter.Target
 		if emit.Room != "" {
 			target.Rooms = []string{emit.Room}

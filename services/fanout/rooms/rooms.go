@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,10 +171,7 @@ func (s *Server) Disconnect(ctx context.Context, r *roomsv1.DisconnectRequest) (
 	if _, err := s.revoker.Revoke(ctx, &botv1.RevokeRequest{GuildId: r.GetGuildId(), UserIds: []uint64{r.GetUserId()}, Reason: reason}); err != nil {
 		return nil, err
 	}
-	event, err := json.Marshal([]any{"revoked", map[string]string{"message": reason}})
-	if err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
-	}
+	event, _ := json.Marshal([]any{"revoked", map[string]string{"message": reason}}) // texts always have a JSON form
 	user := adapter.Target{Rooms: []string{player.UserRoom(r.GetUserId())}}
 	if err := cluster.Broadcast(user, adapter.Flags{}, adapter.Value{JSON: event}); err != nil {
 		return nil, unavailable(err)
@@ -193,34 +189,23 @@ func (s *Server) Emit(_ context.Context, r *roomsv1.EmitRequest) (*roomsv1.EmitR
 	if err := player.CheckEmit("event", r.GetEvent(), r.GetRoom(), r.GetArgs()); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	event, err := eventOf(r)
-	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
-	}
 	var target adapter.Target
 	if r.GetRoom() != "" {
 		target.Rooms = []string{r.GetRoom()}
 	}
-	return &roomsv1.EmitResponse{}, unavailable(cluster.Broadcast(target, adapter.Flags{}, event))
+	return &roomsv1.EmitResponse{}, unavailable(cluster.Broadcast(target, adapter.Flags{}, eventOf(r)))
 }
 
-// eventOf is the list [event, arguments…], the arguments as they were written.
-func eventOf(r *roomsv1.EmitRequest) (adapter.Value, error) {
+// eventOf is the list [event, arguments…] of a request that has been checked, the arguments as they were written.
+func eventOf(r *roomsv1.EmitRequest) adapter.Value {
 	var args []json.RawMessage
-	if len(r.GetArgs()) > 0 {
-		if err := json.Unmarshal(r.GetArgs(), &args); err != nil {
-			return adapter.Value{}, fmt.Errorf("args: %w", err)
-		}
-	}
-	name, err := json.Marshal(r.GetEvent())
-	if err != nil {
-		return adapter.Value{}, fmt.Errorf("event: %w", err)
-	}
+	_ = json.Unmarshal(r.GetArgs(), &args) // a list, or nothing
+	name, _ := json.Marshal(r.GetEvent())
 	text := append([]byte{'['}, name...)
 	for _, a := range args {
 		text = append(append(text, ','), a...)
 	}
-	return adapter.Value{JSON: append(text, ']')}, nil
+	return adapter.Value{JSON: append(text, ']')}
 }
 
 // checkMove finds what is wrong with rooms to join or to leave. The error names the field.

@@ -63,7 +63,7 @@ func TestVisitsEnd(t *testing.T) {
 			return second(s.Emit(ctx, &roomsv1.EmitRequest{GuildId: guild}))
 		},
 		"Mirror": func(_ context.Context, s *Server) error {
-			NewMirror(s.node, slog.New(slog.DiscardHandler)).Event(guild, &playerv1.Event{Kind: &playerv1.Event_QueueEnded{}})
+			NewMirror(s.node).Event(guild, &playerv1.Event{Kind: &playerv1.Event_QueueEnded{}})
 			return nil
 		},
 	} {
