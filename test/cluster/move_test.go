@@ -74,8 +74,17 @@ func (g *guest) expect(t *testing.T, what, prefix string) {
 // back. They are let in again at once wherever they are sent, and have every event once that is emitted while they are there.
 func TestClientsMove(t *testing.T) {
 	t.Parallel()
+	for _, mode := range []string{"classic", "sharded"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			clientsMove(t, mode)
+		})
+	}
+}
+
+func clientsMove(t *testing.T, mode string) {
 	redisURL, nats, discord := "redis://"+redistest.Start(t).Addr(), fanouttest.StartNATS(t).URL(), edgetest.StartDiscord(t)
-	old := startNode(t, redisURL, "classic", 5*time.Second)
+	old := startNode(t, redisURL, mode, 5*time.Second)
 	balancer := openDoor(t, old.address)
 	guests := []*guest{invite(t, balancer, 1, "polling,websocket"), invite(t, balancer, 2, "polling"), invite(t, balancer, 3, "websocket")}
 	everybody := func(what, prefix string) {
@@ -85,22 +94,26 @@ func TestClientsMove(t *testing.T) {
 		}
 	}
 	events := 0
-	inTheOldWay := func(by *nodeServer, what string) {
+	inTheOldWay := func(node *nodeServer, what string) {
 		t.Helper()
 		events++
-		emitter{by}.do(t, command{Op: "emit", NSP: namespace, Rooms: []string{"pona! music"}, Args: []any{"volume_updated", events}})
+		var by server = node
+		if mode == "classic" { // what the emitter speaks
+			by = emitter{node}
+		}
+		by.do(t, command{Op: "emit", NSP: namespace, Rooms: []string{"pona! music"}, Args: []any{"volume_updated", events}})
 		everybody(what, fmt.Sprintf(`["volume_updated",%d`, events))
 	}
 	everybody("on Node", `["handshake",`)
 	inTheOldWay(old, "all Node")
 
-	mirror := func(f *fanout.Settings) { f.Redis, f.Mirror = redisURL, true }
+	mirror := func(f *fanout.Settings) { f.Redis, f.Adapter, f.Mirror = redisURL, mode, true }
 	at, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, stopFanout := startFanout(t, nats, at, mirror)
-	edgeAt, stopEdge := startEdge(t, at, discord, func(e *edge.Settings) { e.Redis = redisURL })
+	edgeAt, stopEdge := startEdge(t, at, discord, func(e *edge.Settings) { e.Redis, e.Adapter = redisURL, mode })
 	rooms := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, at))
 	counted(t, rooms, 3, 1)
 	inTheOldWay(old, "edges beside")
@@ -127,11 +140,11 @@ func TestClientsMove(t *testing.T) {
 		stopFanout()
 		_, stopFanout = startFanout(t, nats, at, change)
 	}
-	restart(func(f *fanout.Settings) { f.Redis = redisURL })
+	restart(func(f *fanout.Settings) { f.Redis, f.Adapter = redisURL, mode })
 	published("all Go")
 
 	restart(mirror)
-	young := startNode(t, redisURL, "classic", 5*time.Second)
+	young := startNode(t, redisURL, mode, 5*time.Second)
 	balancer.lead(young.address)
 	stopEdge()
 	everybody("back on Node", `["handshake",`)

@@ -14,7 +14,7 @@ import (
 const (
 	publishQueue = 16384                  // messages
 	publishBatch = 512                    // messages of one pipeline
-	publishPause = 250 * time.Millisecond // after a failure, in which all is refused
+	publishPause = 250 * time.Millisecond // after a failure, in which all but answers is refused
 	// publishTimeout is what a pipeline has: one that a Redis which hangs has got is given up in the time of a failover.
 	publishTimeout = 2 * pulse
 )
