@@ -16,7 +16,7 @@ import (
 )
 
 // A listener that comes back is in the rooms that a bot has let it join: on another edge that has heard nothing of
-// it, and after the graceful end of one. What it has left by itself is forgotten.
+// it, after the graceful end of one, and when Redis has been away meanwhile. What it has left by itself is forgotten.
 func TestRoomsAreKept(t *testing.T) {
 	server := redistest.Start(t)
 	url, discord := "redis://"+server.Addr(), edgetest.StartDiscord(t)
@@ -110,8 +110,31 @@ func TestRoomsAreKept(t *testing.T) {
 	server.Pause()
 	again := edgetest.DialWebSocket(t, first)
 	again.ConnectAgain(c, namespace, auth)
-	if again.Joined(namespace); !again.Recovered() { // without asking Redis for long
+	if socket = again.Joined(namespace); !again.Recovered() { // without asking Redis for long
 		t.Error("not recovered while Redis hangs")
 	}
 	server.Resume()
+
+	counted(t, rooms, 1, 1)
+	if _, err := rooms.Join(t.Context(), &roomsv1.JoinRequest{GuildId: guild, Rooms: []string{"dj"}}); err != nil {
+		t.Fatal(err)
+	}
+	list(socket, `["dj"]`)
+	server.Kill()
+	c = edgetest.DialWebSocket(t, first)
+	c.ConnectAgain(again, namespace, auth) // the edge has to tell Redis that the socket before has left
+	if c.Joined(namespace); !c.Recovered() {
+		t.Error("not recovered while Redis is away")
+	}
+	server.Restart() // and has forgotten all
+	list(socket, `["dj"]`)
+	eventually(t, func() error { // it is left alone for a second after it has failed
+		c = back(c, first, 1)
+		in, err := rooms.List(t.Context(), &roomsv1.ListRequest{GuildId: guild, Room: "dj"})
+		if err != nil || len(in.GetListeners()) != 1 {
+			return fmt.Errorf("after an outage: %v, %w", in, err)
+		}
+		return nil
+	})
+	heard("after an outage", c, "dj", true)
 }
