@@ -3,6 +3,7 @@ package redisbus
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ func TestRedisClusterFailover(t *testing.T) {
 	timeout := []string{"--cluster-node-timeout", "1000"} // ms until an election
 	masters := redistest.StartCluster(t, redistest.Login{}, timeout...)
 	replicas := [...]*redistest.Server{redistest.AddReplica(t, masters, masters[0], timeout...), redistest.AddReplica(t, masters, masters[1], timeout...)}
+	t.Run("steps down", func(t *testing.T) { stepsDown(t, masters[0], replicas[0], masters[2]) })
+	masters[0], replicas[0] = replicas[0], masters[0]
 	for i, test := range []struct {
 		name string
 		end  func(*redistest.Server)
@@ -48,6 +51,49 @@ func TestRedisClusterFailover(t *testing.T) {
 					waitFor(t, func() bool { return asksTheOther(t, p.on[0]) && asksTheOther(t, p.on[1]) })
 				}
 			}
+		})
+	}
+}
+
+// stepsDown lets a replica take its master's place as an operator would: who listens there goes on listening, to what is a replica
+// now, and is counted.
+func stepsDown(t *testing.T, master, heir, another *redistest.Server) {
+	pairs := map[Mode]*pair{}
+	for _, mode := range []Mode{Classic, Sharded} {
+		pairs[mode] = newPair(t, mode, master, another)
+	}
+	of, at := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{master.Addr()}}), redis.NewClient(&redis.Options{Addr: heir.Addr()})
+	defer of.Close()
+	defer at.Close()
+	n, node := keyAt(t, of, master, "%d")
+	if err := node.Set(t.Context(), fmt.Sprint(n), "", 0).Err(); err != nil { // of a master without data nobody is told which replicas it has
+		t.Fatal(err)
+	}
+	if err := at.ClusterFailover(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	heir.AwaitMaster(t)
+	master.AwaitReplica(t)
+	for mode, p := range pairs {
+		began := time.Now()
+		waitFor(t, func() bool { return asksTheOther(t, p.on[0]) && asksTheOther(t, p.on[1]) })
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: works again after %s", mode, took)
+		}
+		for i, b := range p.buses {
+			if s := b.Stats(); mode == Classic && s.Lost != 0 {
+				t.Errorf("node %d: %+v", i, s)
+			}
+		}
+	}
+	for _, s := range []*redistest.Server{master, another} { // whose word clients of what follows take for it
+		node := redis.NewClient(&redis.Options{Addr: s.Addr()})
+		defer node.Close()
+		waitFor(t, func() bool {
+			shards, err := node.ClusterShards(t.Context()).Result()
+			return err == nil && slices.ContainsFunc(shards, func(s redis.ClusterShard) bool {
+				return len(s.Slots) > 0 && slices.ContainsFunc(s.Nodes, func(n redis.Node) bool { return n.Port == int64(heir.Port) && n.Role == "master" })
+			})
 		})
 	}
 }
