@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,17 +12,19 @@ import (
 	"github.com/pona-realtime/pona/pkg/adapter"
 	"github.com/pona-realtime/pona/pkg/adapter/memory"
 	"github.com/pona-realtime/pona/pkg/player"
-	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
+	botv1 "github.com/pona-realtime/pona/proto/pona/bot/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	roomsv1 "github.com/pona-realtime/pona/proto/pona/rooms/v1"
-	"github.com/pona-realtime/pona/services/fanout/revoke"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// noEdges is a fanout's revocations while no edge is connected.
 type noEdges struct{}
 
-func (noEdges) Tell(*edgev1.DeliverResponse) int { return 0 }
+func (noEdges) Revoke(context.Context, *botv1.RevokeRequest) (*botv1.RevokeResponse, error) {
+	return &botv1.RevokeResponse{}, nil
+}
 
 // TestVisitsEnd calls everything, some in vain: a while later no guild's namespace is open any more.
 func TestVisitsEnd(t *testing.T) {
@@ -72,7 +73,7 @@ func TestVisitsEnd(t *testing.T) {
 				bus := &memory.Bus{}
 				node := adapter.NewNode(bus, adapter.Options{})
 				defer node.Close()
-				s := NewServer(node, revoke.NewServer("one", noEdges{}, slog.New(slog.DiscardHandler)))
+				s := NewServer(node, noEdges{})
 				if err := call(t.Context(), s); (err != nil) != strings.HasSuffix(name, "refused") {
 					t.Error(err)
 				}
