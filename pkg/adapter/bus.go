@@ -20,12 +20,12 @@ type Bus interface {
 type Line interface {
 	// UID names this node in this namespace.
 	UID() string
-	// Publish tells all other nodes; the error says that it certainly does not reach them. Where that turns out only
-	// later, or nobody can tell, lost is called, once; nil where nobody waits for it.
-	Publish(m *Message, lost func(error)) error
+	// Publish tells all other nodes; the error says that it certainly does not reach them. Otherwise done hears, once, how it
+	// went: nil when the bus has taken it, an error where it has not, or where nobody can tell. A nil done is nobody who waits.
+	Publish(m *Message, done func(error)) error
 	// Answer tells the node that sent the question.
 	Answer(question, answer *Message) error
-	// Others counts the other nodes and makes sure that their answers can come.
+	// Others counts the other nodes and makes sure that their answers can come. After Close it is an error.
 	Others(ctx context.Context) (int, error)
 	// Enter says that a room has got a member on this node, Vacate that it has none any more.
 	Enter(room string)

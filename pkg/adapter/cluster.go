@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -60,6 +61,25 @@ func (c *Cluster) DisconnectSockets(t Target, close bool) error {
 	return c.line.Publish(&Message{Kind: Disconnect, Target: t, Close: close}, nil)
 }
 
+// Tell is for the orders and events that have no answer: it publishes one, and waits until the bus has taken it. The others
+// return as soon as it waits for the bus. An error that wraps [ErrUnreachable] says that it is lost, or may be.
+func (c *Cluster) Tell(ctx context.Context, m *Message) error {
+	ctx, cancel := context.WithTimeout(ctx, c.node.opts.RequestTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	if err := c.line.Publish(m, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	case <-c.node.ctx.Done():
+		return ErrUnreachable
+	}
+}
+
 // ServerSideEmit hands an event to the other servers.
 func (c *Cluster) ServerSideEmit(event Value) error {
 	return c.line.Publish(&Message{Kind: ServerSide, Value: event}, nil)
@@ -73,14 +93,20 @@ func (c *Cluster) Servers(ctx context.Context) (int, error) {
 }
 
 // FetchSockets returns the sockets meant. The error is an [*Incomplete] where some have been asked in vain.
-func (c *Cluster) FetchSockets(ctx context.Context, t Target) (sockets []Socket, err error) {
+func (c *Cluster) FetchSockets(ctx context.Context, t Target) ([]Socket, error) {
+	sockets, _, err := c.FetchFrom(ctx, t)
+	return sockets, err
+}
+
+// FetchFrom is FetchSockets, and counts the other nodes that were asked.
+func (c *Cluster) FetchFrom(ctx context.Context, t Target) (sockets []Socket, nodes int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.node.opts.RequestTimeout)
 	defer cancel()
-	err = c.request(ctx, "fetchSockets", &Message{Kind: Fetch, Target: t}, func(answer *Message, _ *Incomplete) bool {
+	nodes, err = c.request(ctx, "fetchSockets", &Message{Kind: Fetch, Target: t}, func(answer *Message, _ *Incomplete) bool {
 		sockets = append(sockets, answer.Sockets...)
 		return true
 	})
-	return sockets, err
+	return sockets, nodes, err
 }
 
 // AllRooms returns the rooms that have members. Its error is FetchSockets'.
@@ -96,7 +122,7 @@ func (c *Cluster) AllRooms(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.node.opts.RequestTimeout)
 	defer cancel()
 	rooms := []string{}
-	err := c.request(ctx, "allRooms", &Message{Kind: AllRooms}, func(answer *Message, _ *Incomplete) bool {
+	_, err := c.request(ctx, "allRooms", &Message{Kind: AllRooms}, func(answer *Message, _ *Incomplete) bool {
 		rooms = append(rooms, answer.Rooms...)
 		return true
 	})
@@ -113,7 +139,7 @@ func distinct(list []string) []string {
 func (c *Cluster) ServerSideEmitWithAck(ctx context.Context, event Value) (answers []Value, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.node.opts.RequestTimeout)
 	defer cancel()
-	err = c.request(ctx, "serverSideEmit", &Message{Kind: ServerSide, Value: event}, func(answer *Message, _ *Incomplete) bool {
+	_, err = c.request(ctx, "serverSideEmit", &Message{Kind: ServerSide, Value: event}, func(answer *Message, _ *Incomplete) bool {
 		answers = append(answers, answer.Value)
 		return true
 	})
@@ -130,18 +156,19 @@ func (c *Cluster) BroadcastWithAck(ctx context.Context, t Target, f Flags, event
 		defer cancel()
 	}
 	deadline, _ := ctx.Deadline()
+	clients := 0
 	f.Timeout = max(time.Until(deadline).Round(time.Millisecond), time.Millisecond)
-	err = c.request(ctx, "emitWithAck", &Message{Kind: Broadcast, Target: t, Flags: f, Value: event}, func(answer *Message, state *Incomplete) bool {
+	_, err = c.request(ctx, "emitWithAck", &Message{Kind: Broadcast, Target: t, Flags: f, Value: event}, func(answer *Message, state *Incomplete) bool {
 		if answer.Kind == ClientCount {
-			state.ExpectedClient += max(answer.Count, 0)
-			return true
-		}
-		if state.Clients < state.ExpectedClient { // a node's count comes before its clients' answers
-			state.Clients++
+			state.ExpectedClient += min(max(answer.Count, 0), maxClients)
+		} else if len(answers) < state.ExpectedClient+maxEarly {
 			answers = append(answers, answer.Value)
 		}
-		return false
+		clients = min(len(answers), state.ExpectedClient)
+		state.Clients = clients
+		return answer.Kind == ClientCount
 	})
+	answers = answers[:clients]
 	if errors.Is(err, context.DeadlineExceeded) {
 		var incomplete *Incomplete
 		if errors.As(err, &incomplete) {
@@ -150,6 +177,13 @@ func (c *Cluster) BroadcastWithAck(ctx context.Context, t Target, f Flags, event
 	}
 	return answers, err
 }
+
+const (
+	// maxEarly bounds the clients' answers that come before their node's count: the two may take different ways in a Redis Cluster.
+	maxEarly = 1 << 16
+	// maxClients is the most that one node is believed to have asked.
+	maxClients = 1 << 30
+)
 
 // errTimeout has the text that npm socket.io gives to a broadcast that was not acknowledged in time.
 var errTimeout = timeoutError{}

@@ -40,8 +40,9 @@ func (r *request) take() []*Message {
 
 // request asks the other nodes and gives each answer to collect, which says whether its node has now
 // answered. It ends when every node and every client has, with ctx, or when the question is known to be lost.
-func (c *Cluster) request(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) error {
-	err := c.ask(ctx, name, question, collect)
+// The number is that of the nodes.
+func (c *Cluster) request(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) (int, error) {
+	nodes, err := c.ask(ctx, name, question, collect)
 	var incomplete *Incomplete
 	switch {
 	case err == nil:
@@ -51,15 +52,15 @@ func (c *Cluster) request(ctx context.Context, name string, question *Message, c
 	default:
 		c.node.unreachable.Add(1)
 	}
-	return err
+	return nodes, err
 }
 
-func (c *Cluster) ask(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) error {
-	state := &Incomplete{Request: name}
-	var err error
-	if state.Expected, err = c.line.Others(ctx); err != nil || state.Expected == 0 {
-		return err
+func (c *Cluster) ask(ctx context.Context, name string, question *Message, collect func(*Message, *Incomplete) bool) (int, error) {
+	nodes, err := c.line.Others(ctx)
+	if err != nil || nodes == 0 {
+		return nodes, err
 	}
+	state := &Incomplete{Request: name, Expected: nodes}
 	r := &request{kinds: answersTo[question.Kind], more: make(chan struct{}, 1)}
 	question.RequestID = c.node.bus.NewID()
 	c.mu.Lock()
@@ -71,8 +72,12 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 		delete(c.waiting, question.RequestID)
 	}()
 	lost := make(chan error, 1)
-	if err := c.line.Publish(question, func(err error) { lost <- err }); err != nil {
-		return err
+	if err := c.line.Publish(question, func(err error) {
+		if err != nil {
+			lost <- err
+		}
+	}); err != nil {
+		return nodes, err
 	}
 	heard := map[string]struct{}{} // uids that answered, where the wire tells them
 	for {
@@ -81,12 +86,12 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 		case <-ctx.Done():
 			state.Err = ctx.Err()
 			state.Missing = c.missing(heard, state)
-			return state
+			return nodes, state
 		case state.Err = <-lost:
-			return state
+			return nodes, state
 		case <-c.node.ctx.Done():
 			state.Err = ErrUnreachable
-			return state
+			return nodes, state
 		}
 		for _, answer := range r.take() {
 			if collect(answer, state) {
@@ -100,7 +105,7 @@ func (c *Cluster) ask(ctx context.Context, name string, question *Message, colle
 			c.mu.Lock()
 			c.peers = heard
 			c.mu.Unlock()
-			return nil
+			return nodes, nil
 		}
 	}
 }

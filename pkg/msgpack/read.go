@@ -169,7 +169,7 @@ func (r *reader) attachment(b []byte) error {
 	if len(r.attachments) == MaxAttachments {
 		return errAttachments
 	}
-	r.out = append(r.out, `{"`+placeholderKey+`":true,"num":`...)
+	r.out = append(r.out, PlaceholderStart...)
 	r.out = append(strconv.AppendInt(r.out, int64(len(r.attachments)), 10), '}')
 	r.attachments = append(r.attachments, b)
 	return nil

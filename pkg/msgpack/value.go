@@ -45,3 +45,6 @@ var (
 )
 
 const placeholderKey = "_placeholder"
+
+// PlaceholderStart is what [Read] writes in the place of Attachments[n], followed by n and a brace. It never stands within quotes.
+const PlaceholderStart = `{"` + placeholderKey + `":true,"num":`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -132,6 +133,52 @@ func TestAnswersOfAnotherKind(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestAnswersBeforeTheirCount come as they may in a Redis Cluster, where count and answers take different ways: as many as were asked
+// are taken, whenever they come, and a count beyond all reason does no harm.
+func TestAnswersBeforeTheirCount(t *testing.T) {
+	answer := &adapter.Message{Kind: adapter.ClientAnswer, Value: adapter.Value{JSON: json.RawMessage("1")}}
+	count := func(n int) *adapter.Message { return &adapter.Message{Kind: adapter.ClientCount, Count: n} }
+	for name, test := range map[string]struct {
+		said     []*adapter.Message // by one node
+		another  int                // node's count
+		answers  int
+		complete bool
+	}{
+		"after":         {[]*adapter.Message{count(2), answer, answer}, 0, 2, true},
+		"before":        {[]*adapter.Message{answer, answer, count(2)}, 0, 2, true},
+		"around":        {[]*adapter.Message{answer, count(2), answer}, 0, 2, true},
+		"more":          {[]*adapter.Message{answer, answer, count(1)}, 0, 1, true},
+		"fewer":         {[]*adapter.Message{answer, count(2)}, 0, 1, false},
+		"no count":      {[]*adapter.Message{answer}, 0, 0, false},
+		"below nothing": {[]*adapter.Message{answer, count(-1)}, 0, 0, true},
+		"beyond reason": {[]*adapter.Message{answer, count(math.MaxInt)}, math.MaxInt, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bus := &Bus{}
+				t.Cleanup(bus.Wait)
+				node := adapter.NewNode(bus, adapter.Options{})
+				t.Cleanup(node.Close)
+				for _, said := range [][]*adapter.Message{test.said, {count(test.another)}} {
+					var other adapter.Line
+					other = bus.Connect("/", false, func(q *adapter.Message) {
+						for _, m := range said {
+							m := *m
+							m.RequestID = q.RequestID
+							_ = other.Answer(q, &m)
+						}
+					})
+					t.Cleanup(other.Close)
+				}
+				answers, err := node.Visit("/").BroadcastWithAck(t.Context(), adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: json.RawMessage(`["ev"]`)})
+				if len(answers) != test.answers || (err == nil) != test.complete {
+					t.Errorf("%d answers, %v", len(answers), err)
+				}
+			})
+		})
+	}
 }
 
 // TestMissingAreNamed lets nodes fall silent that have answered, and others come that never did: names are given where they are

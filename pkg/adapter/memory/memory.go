@@ -64,8 +64,12 @@ func (b *Bus) Connect(namespace string, visitor bool, deliver func(*adapter.Mess
 func (l *line) UID() string { return l.uid }
 
 // Publish hands the message to all other members; when one has no room for it, it may have reached others.
-func (l *line) Publish(m *adapter.Message, _ func(error)) error {
-	return l.send(m, func(to *line) bool { return !to.visitor })
+func (l *line) Publish(m *adapter.Message, done func(error)) error {
+	err := l.send(m, func(to *line) bool { return !to.visitor })
+	if err == nil && done != nil {
+		done(nil)
+	}
+	return err
 }
 
 func (l *line) Answer(question, answer *adapter.Message) error {
@@ -93,6 +97,9 @@ func (l *line) send(m *adapter.Message, meant func(*line) bool) (err error) {
 func (l *line) Others(context.Context) (n int, _ error) {
 	l.bus.mu.RLock()
 	defer l.bus.mu.RUnlock()
+	if _, open := l.bus.lines[l.namespace][l]; !open {
+		return 0, adapter.ErrUnreachable
+	}
 	for other := range l.bus.lines[l.namespace] {
 		if other != l && !other.visitor {
 			n++

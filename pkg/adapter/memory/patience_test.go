@@ -126,7 +126,7 @@ func TestHowLongOthersMayAsk(t *testing.T) {
 // troubled is a bus that says of what is published what a test wants.
 type troubled struct {
 	*Bus
-	publish func(lost func(error)) error
+	publish func(done func(error)) error
 }
 
 type troubledLine struct {
@@ -138,20 +138,20 @@ func (b troubled) Connect(namespace string, visitor bool, deliver func(*adapter.
 	return troubledLine{b.Bus.Connect(namespace, visitor, deliver), b}
 }
 
-func (l troubledLine) Publish(_ *adapter.Message, lost func(error)) error { return l.by.publish(lost) }
+func (l troubledLine) Publish(_ *adapter.Message, done func(error)) error { return l.by.publish(done) }
 
 // TestQuestionsThatAreNotAsked end at once, with the reason: nothing was done where the bus takes none, and it is not known what was
 // where it has lost one, or where the node is closed.
 func TestQuestionsThatAreNotAsked(t *testing.T) {
 	for name, test := range map[string]struct {
-		publish func(lost func(error)) error
+		publish func(done func(error)) error
 		close   bool
 		want    error
 		stats   adapter.Stats
 	}{
 		"refused": {publish: func(func(error)) error { return adapter.ErrFull }, want: adapter.ErrFull, stats: adapter.Stats{Unreachable: 1}},
-		"lost": {publish: func(lost func(error)) error {
-			lost(adapter.ErrUnreachable)
+		"lost": {publish: func(done func(error)) error {
+			done(adapter.ErrUnreachable)
 			return nil
 		}, want: adapter.ErrUnreachable, stats: adapter.Stats{Incomplete: 1}},
 		"closed": {publish: func(func(error)) error { return nil }, close: true, want: adapter.ErrUnreachable, stats: adapter.Stats{Incomplete: 1}},
@@ -165,15 +165,42 @@ func TestQuestionsThatAreNotAsked(t *testing.T) {
 				t.Cleanup(bus.Bus.Connect("/", false, func(*adapter.Message) {}).Close)
 				c, began := node.Visit("/"), time.Now()
 				if test.close {
-					time.AfterFunc(0, node.Close)
+					time.AfterFunc(time.Nanosecond, node.Close) // when the request waits
 				}
 				_, err := c.FetchSockets(t.Context(), adapter.Target{})
 				var incomplete *adapter.Incomplete
-				if !errors.Is(err, test.want) || errors.As(err, &incomplete) != (test.stats.Incomplete > 0) || time.Since(began) != 0 {
+				if !errors.Is(err, test.want) || errors.As(err, &incomplete) != (test.stats.Incomplete > 0) || time.Since(began) > time.Nanosecond {
 					t.Errorf("after %s: %v", time.Since(began), err)
 				}
 				if s := node.Stats(); s != test.stats {
 					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestOrdersThatAreNotTaken end with what the bus says of them, or when a request would.
+func TestOrdersThatAreNotTaken(t *testing.T) {
+	for name, test := range map[string]struct {
+		publish func(done func(error)) error
+		want    error
+		after   time.Duration
+	}{
+		"taken":   {publish: func(done func(error)) error { done(nil); return nil }},
+		"refused": {publish: func(func(error)) error { return adapter.ErrFull }, want: adapter.ErrFull},
+		"lost":    {publish: func(done func(error)) error { done(adapter.ErrUnreachable); return nil }, want: adapter.ErrUnreachable},
+		"unheard": {publish: func(func(error)) error { return nil }, want: adapter.ErrUnreachable, after: 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bus := troubled{&Bus{}, test.publish}
+				t.Cleanup(bus.Wait)
+				node := adapter.NewNode(bus, adapter.Options{RequestTimeout: 2 * time.Second})
+				t.Cleanup(node.Close)
+				began := time.Now()
+				if err := node.Visit("/").Tell(t.Context(), &adapter.Message{Kind: adapter.Leave}); !errors.Is(err, test.want) || time.Since(began) != test.after {
+					t.Errorf("after %s: %v", time.Since(began), err)
 				}
 			})
 		})

@@ -227,7 +227,7 @@ func TestAnswersAfterAFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 1 {
-			b.publisher.failedAt.Store(time.Now().Add(time.Hour).UnixNano()) // so that it is still just now
+			b.publisher.first.failedAt.Store(time.Now().Add(time.Hour).UnixNano()) // so that it is still just now
 		}
 	}
 	if err := clusters[1].Broadcast(adapter.Target{}, adapter.Flags{}, adapter.Value{JSON: []byte(`["ev"]`)}); !errors.Is(err, adapter.ErrUnreachable) {

@@ -265,6 +265,7 @@ func decodeClassicResponse(payload []byte) (*adapter.Message, error) {
 	m := &adapter.Message{RequestID: r.RequestID}
 	switch {
 	case r.Type == nil:
+		r.Sockets = buffers(r.Sockets, v.Attachments)
 		return m, r.untyped(m)
 	case *r.Type == classicServerSide:
 		m.Kind = adapter.ServerSideAnswer

@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,7 +42,7 @@ func (b *Bus) servers(ctx context.Context, channel string) (int, error) {
 			return err
 		})
 	}
-	for _, replica := range replicas { // few listen there: who was connected to a master that was replaced
+	for _, replica := range replicas { // few listen there: who was connected to a master that has just stepped down
 		if slices.Contains(masters, replica) {
 			continue // has just become one, and who told of replicas did not know
 		}
@@ -118,6 +119,19 @@ func (b *Bus) home(ctx context.Context) (*redis.Client, error) {
 		return master, err
 	}
 	return b.home(ctx) // another has been faster
+}
+
+var errSteppedDown = errors.New("redisbus: the master has become a replica")
+
+// steppedDown tells that a home is a master no more. It would go on passing messages, but npm's adapter counts who listens at masters.
+func (b *Bus) steppedDown(ctx context.Context, home *redis.Client) bool {
+	if b.cluster == nil || b.wire.sharded() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, hangTime)
+	defer cancel()
+	role, err := home.Do(ctx, "ROLE").Slice()
+	return err == nil && len(role) > 0 && role[0] == "slave"
 }
 
 // publishBy is who publishes. Sharded messages have their places, and an order within each.

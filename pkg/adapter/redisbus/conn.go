@@ -15,10 +15,14 @@ const (
 
 // conn is a connection for subscriptions to one node of Redis.
 type conn struct {
-	node       *redis.Client
-	address    string
-	pubsub     *redis.PubSub
-	unanswered int // subscriptions begun and ended without an answer yet; guarded by subscriptions.mu
+	node    *redis.Client
+	address string
+	pubsub  *redis.PubSub
+
+	// Guarded by subscriptions.mu.
+	unanswered  int                 // subscriptions begun and ended without an answer yet
+	unconfirmed map[string]struct{} // channels that it has been asked for, at most window
+	stray       []string            // that Redis has confirmed to nobody's use any more
 }
 
 // ended makes a PubSub read from and write to the connection it has, and never dial by itself: it would
@@ -40,7 +44,7 @@ func (s *subscriptions) connect(ctx context.Context, node *redis.Client) (*conn,
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	on = &conn{node: node, address: address, pubsub: node.Subscribe(ctx)}
+	on = &conn{node: node, address: address, pubsub: node.Subscribe(ctx), unconfirmed: map[string]struct{}{}}
 	if err := on.pubsub.Ping(ctx); err != nil { // dials
 		_ = on.pubsub.Close()
 		return nil, err
@@ -79,8 +83,8 @@ func (s *subscriptions) read(on *conn) {
 	}
 }
 
-// ping keeps connections alive, and lets readers notice those that are not, until ctx ends. The keeper may be waiting for
-// a node that hangs.
+// ping keeps connections alive, lets readers notice those that are not, and leaves those to who is no home any more, until ctx
+// ends. The keeper may be waiting for a node that hangs.
 func (s *subscriptions) ping(ctx context.Context) {
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
@@ -91,7 +95,11 @@ func (s *subscriptions) ping(ctx context.Context) {
 		case <-tick.C:
 		}
 		for _, on := range s.connections() {
-			if err := on.pubsub.Ping(ended); err != nil {
+			err := on.pubsub.Ping(ended)
+			if err == nil && s.bus.steppedDown(ctx, on.node) {
+				err = errSteppedDown
+			}
+			if err != nil {
 				s.lose(on, err)
 			}
 		}

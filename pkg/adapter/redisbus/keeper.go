@@ -41,6 +41,9 @@ func (s *subscriptions) keep(ctx context.Context) {
 			s.bus.reload(ctx)
 		}
 		err := s.settle(ctx)
+		if err == nil {
+			err = s.probe(ctx)
+		}
 		failed = err != nil
 		if _, lost := s.state(); !failed && lost == nil { // what Redis was asked for, it may yet refuse
 			retry.Reset()
@@ -84,6 +87,40 @@ func (s *subscriptions) settle(ctx context.Context) error {
 	return nil
 }
 
+// probe ends an outage when everything that was lost has found another place, or has been given up: no connection that is dialled
+// tells then that Redis is back.
+func (s *subscriptions) probe(ctx context.Context) error {
+	if !s.placed() {
+		return nil
+	}
+	node, err := s.bus.subscribeAt(ctx, "")
+	if err == nil {
+		_, err = s.connect(ctx, node)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reachable()
+	return nil
+}
+
+// placed tells that an outage has nothing left to bring to Redis, nor to hear of after a refusal.
+func (s *subscriptions) placed() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.lost == nil || len(s.pending) > 0 {
+		return false
+	}
+	for _, on := range s.conns {
+		if isRefusal(s.lost) && len(on.unconfirmed) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // backlog is how many names are pending.
 func (s *subscriptions) backlog() int {
 	s.mu.RLock()
@@ -113,6 +150,11 @@ func (s *subscriptions) take() (names []string, unwanted map[*conn][]string, err
 			c.ending = true
 			c.conn.unanswered++
 			unwanted[c.conn] = append(unwanted[c.conn], name)
+		}
+	}
+	for _, on := range s.conns {
+		if len(on.stray) > 0 {
+			unwanted[on], on.stray = append(unwanted[on], on.stray...), nil
 		}
 	}
 	s.pending = append(s.pending[n:], later...)
@@ -176,14 +218,18 @@ func (s *subscriptions) batch() int {
 	return 512
 }
 
-// assign notes which names are about to be subscribed to on a connection.
+// assign notes which names are about to be subscribed to on a connection: none, where it has just been lost.
 func (s *subscriptions) assign(on *conn, names []string) (assigned, rest []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conns[on.address] != on {
+		return nil, names
+	}
 	n := min(len(names), max(window-on.unanswered, 0))
 	for _, name := range names[:n] {
 		if c := s.channels[name]; c != nil && c.conn == nil && !c.unwanted {
 			c.conn = on
+			on.unconfirmed[name] = struct{}{}
 			assigned = append(assigned, name)
 		}
 	}

@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,8 +21,11 @@ type line struct {
 	deliver   func(*adapter.Message)
 	worker    *worker
 
-	answers sync.Once    // subscribes to them
-	joined  atomic.Int64 // when this node has last let others' sockets join rooms, nanoseconds since 1970
+	joined atomic.Int64 // when this node has last let others' sockets join rooms, nanoseconds since 1970
+
+	mu       sync.Mutex
+	answered bool // answers are subscribed to, or were until the line was closed
+	closed   bool
 }
 
 // newRoom is how long a room counts as new: those that have let in its first members must have subscribed to it.
@@ -39,8 +43,8 @@ func (l *line) onlyRoom(t adapter.Target) (string, bool) {
 
 func (l *line) UID() string { return l.uid }
 
-func (l *line) Publish(m *adapter.Message, lost func(error)) error {
-	if l.bus.publisher.refuses() {
+func (l *line) Publish(m *adapter.Message, done func(error)) error {
+	if l.bus.publisher.refuses() { // before it is encoded
 		return adapter.ErrUnreachable
 	}
 	if m.Kind == adapter.Join {
@@ -50,7 +54,7 @@ func (l *line) Publish(m *adapter.Message, lost func(error)) error {
 	if err != nil {
 		return err
 	}
-	return l.bus.publisher.publish(letter{channel, payload, lost})
+	return l.bus.publisher.publish(letter{channel: channel, payload: payload, done: done})
 }
 
 // Answer is not refused after a failure: a question that has come shows that Redis is there, and who asked waits.
@@ -59,7 +63,7 @@ func (l *line) Answer(question, answer *adapter.Message) error {
 	if err != nil {
 		return err
 	}
-	err = l.bus.publisher.publish(letter{channel, payload, nil})
+	err = l.bus.publisher.publish(letter{channel: channel, payload: payload, answer: true})
 	if errors.Is(err, adapter.ErrTooLarge) { // who asked waits in vain
 		l.bus.opts.Log.Warn("an answer to another server was not sent", "namespace", l.namespace, "error", err)
 	}
@@ -71,7 +75,9 @@ func (l *line) Answer(question, answer *adapter.Message) error {
 func (l *line) Others(ctx context.Context) (int, error) {
 	wire, subscriptions := l.bus.wire, l.bus.subscriptions
 	channels := wire.answerChannels(l.namespace, l.uid)
-	l.answers.Do(func() { subscriptions.want(l, channels...) })
+	if !l.awaitsAnswers(channels) {
+		return 0, fmt.Errorf("%w: this one has left %s", adapter.ErrUnreachable, l.namespace)
+	}
 	counted := wire.countChannel(l.namespace)
 	if !l.visitor {
 		channels = append(slices.Clip(channels), counted)
@@ -89,6 +95,17 @@ func (l *line) Others(ctx context.Context) (int, error) {
 	return max(n, 0), nil
 }
 
+// awaitsAnswers subscribes to them once; on a closed line nobody would end that.
+func (l *line) awaitsAnswers(channels []string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.answered && !l.closed {
+		l.answered = true
+		l.bus.subscriptions.want(l, channels...)
+	}
+	return !l.closed
+}
+
 func (l *line) Enter(room string) {
 	if channel, ok := l.bus.wire.roomChannel(l.namespace, room); ok && !l.visitor {
 		l.bus.subscriptions.want(l, channel)
@@ -102,6 +119,9 @@ func (l *line) Vacate(room string) {
 }
 
 func (l *line) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 	l.bus.subscriptions.forget(l, l.bus.wire.memberChannels(l.namespace)...)
 	l.bus.subscriptions.forget(l, l.bus.wire.answerChannels(l.namespace, l.uid)...)
 }

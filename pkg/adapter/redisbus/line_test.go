@@ -161,16 +161,16 @@ func TestLostQuestions(t *testing.T) {
 	server := redistest.Start(t)
 	b := connect(t, server.Addr(), Options{})
 	server.Kill()
-	lost := make(chan error, 1)
+	done := make(chan error, 1)
 	l := &line{bus: b, namespace: "/"}
-	if err := l.Publish(&adapter.Message{Kind: adapter.AllRooms}, func(err error) { lost <- err }); err != nil {
+	if err := l.Publish(&adapter.Message{Kind: adapter.AllRooms}, func(err error) { done <- err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-lost; !errors.Is(err, adapter.ErrUnreachable) {
+	if err := <-done; !errors.Is(err, adapter.ErrUnreachable) {
 		t.Error(err)
 	}
 	waitFor(t, func() bool { return b.Stats().Refused == 1 })
-	b.publisher.failedAt.Store(time.Now().Add(time.Hour).UnixNano())
+	b.publisher.first.failedAt.Store(time.Now().Add(time.Hour).UnixNano())
 	if err := l.Publish(&adapter.Message{Kind: adapter.AllRooms}, nil); !errors.Is(err, adapter.ErrUnreachable) || b.Stats().Refused != 2 {
 		t.Errorf("right after: %v, %+v", err, b.Stats())
 	}

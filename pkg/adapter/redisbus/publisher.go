@@ -19,20 +19,29 @@ const (
 	publishTimeout = 2 * pulse
 )
 
-// publisher sends what is published in the order of the calls. A pipeline takes what has gathered while
-// the one before was under way.
+// publisher sends what is published in the order of the calls. In a Redis Cluster each master has a lane of sharded messages for
+// itself: one that hangs holds up its own.
 type publisher struct {
 	bus      *Bus
+	bytes    atomic.Int64     // in all queues
+	first    *lane            // takes everything; in a Redis Cluster with sharded messages it only sorts
+	lanes    map[string]*lane // by the address of the master; only sort looks
+	refusing atomic.Int64     // lanes whose last batch Redis has refused
+}
+
+// lane is what waits for one node of Redis. A pipeline takes what has gathered while the one before was under way.
+type lane struct {
+	of       *publisher
 	queue    chan letter
-	bytes    atomic.Int64 // in the queue
-	failedAt atomic.Int64 // when it last did, nanoseconds since 1970
+	failedAt atomic.Int64 // when a pipeline last did, nanoseconds since 1970
 	refused  bool         // the last batch, by Redis; only run looks
 }
 
 type letter struct {
 	channel string
 	payload []byte
-	lost    func(error) // where Redis has not taken it, as far as is known; nil: nobody waits for it
+	answer  bool        // is tried although the lane has just failed
+	done    func(error) // hears whether Redis has taken it, as far as is known; nil: nobody waits for it
 }
 
 // once is a command that is sent to another node where Redis says so, but never again to one that may have taken it.
@@ -42,12 +51,19 @@ type once struct{ *redis.IntCmd }
 func (once) NoRetry() bool { return true }
 
 func newPublisher(b *Bus) *publisher {
-	return &publisher{bus: b, queue: make(chan letter, publishQueue)}
+	p := &publisher{bus: b, lanes: map[string]*lane{}}
+	p.first = p.newLane()
+	return p
 }
 
-// refuses tells whether Redis has just failed to take something.
+func (p *publisher) newLane() *lane { return &lane{of: p, queue: make(chan letter, publishQueue)} }
+
+// sorts tells whether each master has a lane of its own.
+func (p *publisher) sorts() bool { return p.bus.cluster != nil && p.bus.wire.sharded() }
+
+// refuses tells whether Redis has just failed to take something, and counts what is not even tried.
 func (p *publisher) refuses() bool {
-	if time.Since(time.Unix(0, p.failedAt.Load())) >= publishPause {
+	if !p.first.failing() {
 		return false
 	}
 	p.bus.counters.refused.Add(1)
@@ -61,83 +77,159 @@ func (p *publisher) publish(l letter) error {
 		p.bus.counters.refused.Add(1)
 		return fmt.Errorf("%w: %d bytes, at most %d", adapter.ErrTooLarge, size, p.bus.opts.MaxMessage)
 	}
-	if p.bytes.Add(size) > p.bus.opts.MaxQueued {
+	if p.bytes.Add(size) > p.bus.opts.MaxQueued || !p.first.add(l) {
 		p.bytes.Add(-size)
 		p.bus.counters.refused.Add(1)
 		return adapter.ErrFull
 	}
-	select {
-	case p.queue <- l:
-		return nil
-	default:
-		p.bytes.Add(-size)
-		p.bus.counters.refused.Add(1)
-		return adapter.ErrFull
-	}
+	return nil
 }
 
 func (p *publisher) run(ctx context.Context) {
+	if p.sorts() {
+		p.sort(ctx)
+	} else {
+		p.first.run(ctx)
+	}
+}
+
+// sort hands on to the lanes of the masters, until ctx ends.
+func (p *publisher) sort(ctx context.Context) {
+	for {
+		var l letter
+		select {
+		case <-ctx.Done():
+			return
+		case l = <-p.first.queue:
+		}
+		if !l.answer && p.first.failing() {
+			p.finish(l, adapter.ErrUnreachable)
+			continue
+		}
+		master, err := p.masterOf(ctx, l.channel)
+		if err != nil {
+			p.first.failedAt.Store(time.Now().UnixNano())
+			p.finish(l, unreachable(err))
+			continue
+		}
+		at := p.lanes[master.Options().Addr]
+		if at == nil {
+			at = p.newLane()
+			p.lanes[master.Options().Addr] = at
+			p.bus.running.Go(func() { at.run(ctx) })
+		}
+		switch {
+		case !l.answer && at.failing():
+			p.finish(l, adapter.ErrUnreachable)
+		case !at.add(l):
+			p.finish(l, adapter.ErrFull)
+		}
+	}
+}
+
+// masterOf asks Redis only where nothing is known yet.
+func (p *publisher) masterOf(ctx context.Context, channel string) (*redis.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return p.bus.cluster.MasterForKey(ctx, channel)
+}
+
+// finish says how it went with a letter that has waited.
+func (p *publisher) finish(l letter, err error) {
+	p.bytes.Add(-int64(len(l.payload)))
+	if err == nil {
+		p.bus.counters.published.Add(1)
+	} else {
+		p.bus.counters.refused.Add(1)
+	}
+	if l.done != nil {
+		l.done(err)
+	}
+}
+
+// add tells whether there was room.
+func (at *lane) add(l letter) bool {
+	select {
+	case at.queue <- l:
+		return true
+	default:
+		return false
+	}
+}
+
+// failing tells whether Redis has just failed to take something.
+func (at *lane) failing() bool {
+	return time.Since(time.Unix(0, at.failedAt.Load())) < publishPause
+}
+
+func (at *lane) run(ctx context.Context) {
 	batch := make([]letter, 0, publishBatch)
 	for {
 		batch = batch[:0]
 		select {
 		case <-ctx.Done():
 			return
-		case l := <-p.queue:
+		case l := <-at.queue:
 			batch = append(batch, l)
 		}
-		for len(batch) < publishBatch && len(p.queue) > 0 { // no one else takes from it
-			batch = append(batch, <-p.queue)
+		for len(batch) < publishBatch && len(at.queue) > 0 { // no one else takes from it
+			batch = append(batch, <-at.queue)
 		}
-		p.send(ctx, batch)
+		at.send(ctx, batch)
 		clear(batch)
 	}
 }
 
-func (p *publisher) send(ctx context.Context, batch []letter) {
+func (at *lane) send(ctx context.Context, batch []letter) {
+	bus := at.of.bus
 	within, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	for _, l := range batch {
-		p.bytes.Add(-int64(len(l.payload)))
-	}
 	commands := make([]redis.Cmder, len(batch))
-	by, err := p.bus.publishBy(within)
+	by, err := bus.publishBy(within)
 	if err == nil {
 		_, err = by.Pipelined(within, func(pipe redis.Pipeliner) error {
 			for i, l := range batch {
-				commands[i] = once{redis.NewIntCmd(within, p.bus.wire.publishes(), l.channel, l.payload)}
+				commands[i] = once{redis.NewIntCmd(within, bus.wire.publishes(), l.channel, l.payload)}
 				_ = pipe.Process(within, commands[i]) // heard below
 			}
 			return nil
 		})
+	}
+	if err != nil {
+		at.failedAt.Store(time.Now().UnixNano())
 	}
 	for i, l := range batch {
 		failed := err
 		if commands[i] != nil {
 			failed = commands[i].Err()
 		}
-		switch {
-		case failed == nil:
-			p.bus.counters.published.Add(1)
-			continue
-		case l.lost != nil:
-			l.lost(unreachable(failed))
+		if failed != nil {
+			failed = unreachable(failed)
 		}
-		p.bus.counters.refused.Add(1)
+		at.of.finish(l, failed)
 	}
-	if is := isRefusal(err); is != p.refused { // that it cannot be reached, subscriptions say
-		if p.refused = is; is {
-			p.bus.opts.Log.Warn("Redis refuses what is published, emits end at this server, trying again", "error", err)
-		} else if err == nil {
-			p.bus.opts.Log.Info("Redis takes what is published again")
-		}
-	}
+	at.tell(err)
 	if err == nil {
 		return
 	}
-	p.failedAt.Store(time.Now().UnixNano())
 	if master, is := by.(*redis.Client); is {
-		p.bus.master.CompareAndSwap(master, nil)
+		bus.master.CompareAndSwap(master, nil)
 	}
-	p.bus.reload(ctx)
+	bus.reload(ctx)
+}
+
+// tell has the log say that Redis begins to refuse what is published, and that no lane is refused any more. That it cannot be
+// reached, subscriptions say.
+func (at *lane) tell(err error) {
+	is, log := isRefusal(err), at.of.bus.opts.Log
+	switch {
+	case is && !at.refused:
+		if at.refused = true; at.of.refusing.Add(1) == 1 {
+			log.Warn("Redis refuses what is published, emits end at this server, trying again", "error", err)
+		}
+	case !is && at.refused:
+		if at.refused = false; at.of.refusing.Add(-1) == 0 && err == nil {
+			log.Info("Redis takes what is published again")
+		}
+	}
 }

@@ -216,7 +216,7 @@ func decodeShardedValue(m *adapter.Message, kind int, data json.RawMessage, atta
 		m.Kind, m.Count = adapter.ClientCount, *o.Count
 	case kind == shardedFetchAnswer && o.Sockets != nil:
 		m.Kind = adapter.FetchAnswer
-		m.Sockets, err = decodeSockets(o.Sockets)
+		m.Sockets, err = decodeSockets(buffers(o.Sockets, attachments))
 	default:
 		err = errMalformed
 	}

@@ -178,19 +178,26 @@ func (s *subscriptions) awaited(name string) (ready, outage chan struct{}, err e
 	return c.ready, s.outage, nil
 }
 
-// confirm notes that Redis has subscribed a connection to a channel.
+// confirm notes that Redis has subscribed a connection to a channel. It may be late: the channel was asked for together with
+// one that was refused, and has been given up since, or gone elsewhere. Redis counts a subscriber all the same.
 func (s *subscriptions) confirm(on *conn, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answered(on)
+	delete(on.unconfirmed, name)
 	c := s.channels[name]
-	if c == nil || c.conn != on {
+	switch {
+	case s.conns[on.address] != on:
+		return // has gone, with what it was subscribed to
+	case c == nil || c.conn != nil && c.conn != on:
+		on.stray = append(on.stray, name)
+		s.nudge()
 		return
 	}
-	c.confirmed = true
-	if isRefusal(s.lost) {
+	if c.conn == on && isRefusal(s.lost) {
 		s.reachable()
 	}
+	c.conn, c.confirmed = on, true
 	if c.again {
 		c.again = false
 		s.bus.counters.resubscribed.Add(1)
@@ -236,22 +243,23 @@ func (s *subscriptions) refuse(on *conn, err error) {
 	defer s.mu.Unlock()
 	on.unanswered = 0
 	s.trouble = err
-	for name, c := range s.channels {
-		if c.conn == on && !c.confirmed {
-			s.misplaced(name, c)
-		}
+	for name := range on.unconfirmed {
+		s.misplaced(name, s.channels[name])
 	}
 	s.nudge()
 }
 
 // misplaced lets a channel be subscribed to anew, or be forgotten. The lock is held.
 func (s *subscriptions) misplaced(name string, c *subscription) {
+	if c.conn != nil {
+		delete(c.conn.unconfirmed, name)
+	}
 	c.again = c.again || c.confirmed && !c.ending
 	c.conn, c.confirmed, c.ending = nil, false, false
 	s.enqueue(name, c)
 }
 
-// lose notes that a connection is gone, with all that it was subscribed to.
+// lose notes that a connection is gone, with all that it was subscribed to: an outage, unless that is nothing.
 func (s *subscriptions) lose(gone *conn, err error) {
 	_ = gone.pubsub.Close()
 	s.bus.master.CompareAndSwap(gone.node, nil)
@@ -262,9 +270,9 @@ func (s *subscriptions) lose(gone *conn, err error) {
 	}
 	delete(s.conns, gone.address)
 	s.bus.counters.lost.Add(1)
-	s.unreachable(err)
 	for name, c := range s.channels {
 		if c.conn == gone {
+			s.unreachable(err)
 			s.misplaced(name, c)
 		}
 	}

@@ -128,6 +128,49 @@ func TestRoomsWithoutRedis(t *testing.T) {
 	}
 }
 
+// TestRoomsWhileRedisIsAway takes Redis away, and brings it back: nothing is said to be done that is not, however often a bot asks.
+func TestRoomsWhileRedisIsAway(t *testing.T) {
+	server := redistest.Start(t)
+	f := startReady(t, fanouttest.StartNATS(t).URL(), func(s *app.Settings) { s.Redis = "redis://" + server.Addr() })
+	rooms := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, f.GRPCAddr()))
+	calls := map[string]func() error{
+		"Count": func() error { return second(rooms.Count(t.Context(), &roomsv1.CountRequest{GuildId: guild})) },
+		"Join": func() error {
+			return second(rooms.Join(t.Context(), &roomsv1.JoinRequest{GuildId: guild, Rooms: []string{"r"}}))
+		},
+		"Leave": func() error {
+			return second(rooms.Leave(t.Context(), &roomsv1.LeaveRequest{GuildId: guild, Rooms: []string{"r"}}))
+		},
+		"Emit": func() error { return second(rooms.Emit(t.Context(), &roomsv1.EmitRequest{GuildId: guild, Event: "ev"})) },
+		"Disconnect": func() error {
+			return second(rooms.Disconnect(t.Context(), &roomsv1.DisconnectRequest{GuildId: guild, UserId: 7}))
+		},
+	}
+	works := func() {
+		t.Helper()
+		for name, call := range calls {
+			err := call()
+			for deadline := time.Now().Add(fanouttest.Patience); status.Code(err) == codes.Unavailable && time.Now().Before(deadline); {
+				err = call()
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	works()
+	server.Kill()
+	for began := time.Now(); time.Since(began) < time.Second; { // longer than the bus refuses everything after a failure
+		for name, call := range calls {
+			if err := call(); status.Code(err) != codes.Unavailable {
+				t.Errorf("%s while Redis is away: %v", name, err)
+			}
+		}
+	}
+	server.Restart()
+	works()
+}
+
 // TestRoomsAreForBots: where bots show tokens, who shows none asks nothing and disconnects nobody.
 func TestRoomsAreForBots(t *testing.T) {
 	const token = "the bot's own token"

@@ -89,12 +89,8 @@ func (s *Server) fetch(ctx context.Context, guildID uint64, room string) ([]*roo
 	if room != "" {
 		target.Rooms = []string{room}
 	}
-	expected, err := cluster.Servers(ctx)
-	if err != nil {
-		return nil, nil, unavailable(err)
-	}
-	sockets, err := cluster.FetchSockets(ctx, target)
-	reach := &roomsv1.Reach{Answered: uint32(expected), Expected: uint32(expected)}
+	sockets, servers, err := cluster.FetchFrom(ctx, target)
+	reach := &roomsv1.Reach{Answered: uint32(servers), Expected: uint32(servers)}
 	var incomplete *adapter.Incomplete
 	switch {
 	case errors.As(err, &incomplete):
@@ -126,7 +122,7 @@ func userOf(rooms []string) uint64 {
 }
 
 // Join lets listeners join rooms.
-func (s *Server) Join(_ context.Context, r *roomsv1.JoinRequest) (*roomsv1.JoinResponse, error) {
+func (s *Server) Join(ctx context.Context, r *roomsv1.JoinRequest) (*roomsv1.JoinResponse, error) {
 	cluster, leave, err := s.visit(r.GetGuildId())
 	if err != nil {
 		return nil, err
@@ -135,11 +131,11 @@ func (s *Server) Join(_ context.Context, r *roomsv1.JoinRequest) (*roomsv1.JoinR
 	if err := checkMove(r.GetOf(), r.GetRooms()); err != nil {
 		return nil, err
 	}
-	return &roomsv1.JoinResponse{}, unavailable(cluster.SocketsJoin(adapter.Target{Rooms: r.GetOf()}, r.GetRooms()))
+	return &roomsv1.JoinResponse{}, unavailable(cluster.Tell(ctx, &adapter.Message{Kind: adapter.Join, Target: adapter.Target{Rooms: r.GetOf()}, Rooms: r.GetRooms()}))
 }
 
 // Leave lets listeners leave rooms.
-func (s *Server) Leave(_ context.Context, r *roomsv1.LeaveRequest) (*roomsv1.LeaveResponse, error) {
+func (s *Server) Leave(ctx context.Context, r *roomsv1.LeaveRequest) (*roomsv1.LeaveResponse, error) {
 	cluster, leave, err := s.visit(r.GetGuildId())
 	if err != nil {
 		return nil, err
@@ -148,7 +144,7 @@ func (s *Server) Leave(_ context.Context, r *roomsv1.LeaveRequest) (*roomsv1.Lea
 	if err := checkMove(r.GetOf(), r.GetRooms()); err != nil {
 		return nil, err
 	}
-	return &roomsv1.LeaveResponse{}, unavailable(cluster.SocketsLeave(adapter.Target{Rooms: r.GetOf()}, r.GetRooms()))
+	return &roomsv1.LeaveResponse{}, unavailable(cluster.Tell(ctx, &adapter.Message{Kind: adapter.Leave, Target: adapter.Target{Rooms: r.GetOf()}, Rooms: r.GetRooms()}))
 }
 
 // notMember is the reason that clients are told where the bot gives none, as package revoke has it.
@@ -176,11 +172,11 @@ func (s *Server) Disconnect(ctx context.Context, r *roomsv1.DisconnectRequest) (
 	if err := cluster.Broadcast(user, adapter.Flags{}, adapter.Value{JSON: event}); err != nil {
 		return nil, unavailable(err)
 	}
-	return &roomsv1.DisconnectResponse{}, unavailable(cluster.DisconnectSockets(user, false))
+	return &roomsv1.DisconnectResponse{}, unavailable(cluster.Tell(ctx, &adapter.Message{Kind: adapter.Disconnect, Target: user}))
 }
 
 // Emit sends an event.
-func (s *Server) Emit(_ context.Context, r *roomsv1.EmitRequest) (*roomsv1.EmitResponse, error) {
+func (s *Server) Emit(ctx context.Context, r *roomsv1.EmitRequest) (*roomsv1.EmitResponse, error) {
 	cluster, leave, err := s.visit(r.GetGuildId())
 	if err != nil {
 		return nil, err
@@ -193,7 +189,7 @@ func (s *Server) Emit(_ context.Context, r *roomsv1.EmitRequest) (*roomsv1.EmitR
 	if r.GetRoom() != "" {
 		target.Rooms = []string{r.GetRoom()}
 	}
-	return &roomsv1.EmitResponse{}, unavailable(cluster.Broadcast(target, adapter.Flags{}, eventOf(r)))
+	return &roomsv1.EmitResponse{}, unavailable(cluster.Tell(ctx, &adapter.Message{Kind: adapter.Broadcast, Target: target, Value: eventOf(r)}))
 }
 
 // eventOf is the list [event, arguments…] of a request that has been checked, the arguments as they were written.
