@@ -128,10 +128,8 @@ func (b *Bus) steppedDown(ctx context.Context, home *redis.Client) bool {
 	if b.cluster == nil || b.wire.sharded() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, hangTime)
-	defer cancel()
-	role, err := home.Do(ctx, "ROLE").Slice()
-	return err == nil && len(role) > 0 && role[0] == "slave"
+	masters, err := b.nodes(ctx, b.cluster.ForEachMaster)
+	return err == nil && !slices.ContainsFunc(masters, func(m *redis.Client) bool { return m.Options().Addr == home.Options().Addr })
 }
 
 // publishBy is who publishes. Sharded messages have their places, and an order within each.
