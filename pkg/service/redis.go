@@ -49,7 +49,7 @@ type RedisSettings struct {
 
 // NewRedis prepares a client; it dials nothing yet. Metrics may be nil. The error names the setting.
 func NewRedis(s RedisSettings, condition *health.Condition, metrics prometheus.Registerer, log *slog.Logger) (*Redis, error) {
-	connect, address, err := s.connector()
+	connect, address, err := s.connector(log)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func NewRedis(s RedisSettings, condition *health.Condition, metrics prometheus.R
 // stand in its query, as addr and master_name. Retries of commands are go-redis' own, 0 its default.
 // go-redis greets by naming itself, and asks for notices that one vendor's hosted Redis sends. Others refuse
 // that, which would count as an error at every connection, so it does neither. It heeds a context's deadline only when told to.
-func (s RedisSettings) connector() (connect func(retries int) redis.UniversalClient, address string, err error) {
+func (s RedisSettings) connector(log *slog.Logger) (connect func(retries int) redis.UniversalClient, address string, err error) {
 	fail := func(err error) (func(int) redis.UniversalClient, string, error) {
 		if wrong := (*url.Error)(nil); errors.As(err, &wrong) { // shows it, password and all
 			err = errors.New("is no URL; what is special to one (such as @ / % in a password) must be escaped (%40 %2F %25)")
@@ -89,7 +89,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 			o.DialerRetries, o.MaxRetries = 1, retries // Watch tries again by itself
 			return redis.NewClient(&o)
 		}, options.Addr
-		options.Dialer, err = s.dialer(options.TLSConfig)
+		options.Dialer, err = s.dialer(options.TLSConfig, log)
 		return connect, address, err
 	case "sentinel":
 		options, err := redis.ParseFailoverURL(s.Redis)
@@ -105,7 +105,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 			o.DialerRetries, o.MaxRetries = 1, retries
 			return redis.NewFailoverClient(&o)
 		}, options.MasterName+" of "+strings.Join(options.SentinelAddrs, ",")
-		options.Dialer, err = s.dialer(options.TLSConfig)
+		options.Dialer, err = s.dialer(options.TLSConfig, log)
 		return connect, address, err
 	case "cluster":
 		options, err := redis.ParseClusterURL(s.Redis)
@@ -120,7 +120,7 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 			o.Addrs = slices.Clone(o.Addrs) // a client appends to it the nodes that it finds
 			return redis.NewClusterClient(&o)
 		}, strings.Join(options.Addrs, ",")
-		options.Dialer, err = s.dialer(options.TLSConfig)
+		options.Dialer, err = s.dialer(options.TLSConfig, log)
 		return connect, address, err
 	}
 	return nil, "", fmt.Errorf("redis-mode: %q, must be single, sentinel or cluster", s.RedisMode)
@@ -129,14 +129,14 @@ func (s RedisSettings) connector() (connect func(retries int) redis.UniversalCli
 // dialer speaks TLS to Redis where the URL says so, by the configuration that go-redis has made of it, and is nil where it
 // begins with redis://. go-redis would hold every server's certificate to the URL's host, a master's behind Sentinel to
 // Sentinel's, and would not read files again.
-func (s RedisSettings) dialer(url *tls.Config) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+func (s RedisSettings) dialer(url *tls.Config, log *slog.Logger) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
 	if url == nil {
 		if s.RedisCA != "" || s.RedisCert != "" || s.RedisKey != "" || s.RedisName != "" {
 			return nil, errors.New("redis-ca, redis-cert, redis-key, redis-name: need a redis-url that begins with rediss://")
 		}
 		return nil, nil
 	}
-	next, err := ClientTLS{Setting: "redis", CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey, Name: s.RedisName, System: true}.Next()
+	next, err := ClientTLS{Setting: "redis", CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey, Name: s.RedisName, System: true, Log: log}.Next()
 	if err != nil {
 		return nil, err
 	}

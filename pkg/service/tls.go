@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -22,15 +23,15 @@ type ServerTLS struct {
 	TLSClientCA string `name:"tls-client-ca" unit:"path" group:"TLS" help:"Authorities (PEM) of the certificates that callers must show. Empty: they need none."`
 }
 
-// Config is nil without a certificate. The error names the setting.
-func (s ServerTLS) Config() (*tls.Config, error) {
+// Config is nil without a certificate. The error names the setting. The log hears of files that cannot be read again.
+func (s ServerTLS) Config(log *slog.Logger) (*tls.Config, error) {
 	if s.TLSCert == "" {
 		if s.TLSKey != "" || s.TLSClientCA != "" {
 			return nil, errors.New("tls-cert: needed with tls-key and tls-client-ca")
 		}
 		return nil, nil
 	}
-	pair := &certificate{setting: "tls-cert", cert: s.TLSCert, key: s.TLSKey}
+	pair := &certificate{reread: reread{setting: "tls-cert", log: log}, cert: s.TLSCert, key: s.TLSKey}
 	if _, err := pair.get(); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (s ServerTLS) Config() (*tls.Config, error) {
 	if s.TLSClientCA == "" {
 		return config, nil
 	}
-	callers := &authorities{setting: "tls-client-ca", file: s.TLSClientCA}
+	callers := &authorities{reread: reread{setting: "tls-client-ca", log: log}, file: s.TLSClientCA}
 	if _, err := callers.get(); err != nil {
 		return nil, err
 	}
@@ -60,11 +61,12 @@ func (s ServerTLS) Config() (*tls.Config, error) {
 
 // ClientTLS says how a service calls another over TLS. Files that change are read again at the next connection.
 type ClientTLS struct {
-	Setting   string // prefix of the settings' names: "fanout" of fanout-ca, fanout-cert, fanout-key
-	CA        string // file of the authorities (PEM) that the other's certificate must be from
-	Cert, Key string // files of the certificate to show; empty for none
-	Name      string // that the other's certificate must hold; empty: the address that is called
-	System    bool   // without CA, TLS is spoken all the same, with the system's authorities
+	Setting   string       // prefix of the settings' names: "fanout" of fanout-ca, fanout-cert, fanout-key
+	CA        string       // file of the authorities (PEM) that the other's certificate must be from
+	Cert, Key string       // files of the certificate to show; empty for none
+	Name      string       // that the other's certificate must hold; empty: the address that is called
+	System    bool         // without CA, TLS is spoken all the same, with the system's authorities
+	Log       *slog.Logger // hears of files that cannot be read again; nil: nobody does
 }
 
 // Next returns what makes the configuration of the next connection, of the files as they are then; nil without
@@ -81,7 +83,7 @@ func (c ClientTLS) Next() (next func() *tls.Config, err error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
 	if c.Cert != "" {
-		pair := &certificate{setting: c.Setting + "-cert", cert: c.Cert, key: c.Key}
+		pair := &certificate{reread: reread{setting: c.Setting + "-cert", log: c.Log}, cert: c.Cert, key: c.Key}
 		if _, err := pair.get(); err != nil {
 			return nil, err
 		}
@@ -90,7 +92,7 @@ func (c ClientTLS) Next() (next func() *tls.Config, err error) {
 	if c.CA == "" {
 		return config.Clone, nil
 	}
-	others := &authorities{setting: c.Setting + "-ca", file: c.CA}
+	others := &authorities{reread: reread{setting: c.Setting + "-ca", log: c.Log}, file: c.CA}
 	if _, err := others.get(); err != nil {
 		return nil, err
 	}
@@ -124,9 +126,30 @@ func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net
 // Clone implements credentials.TransportCredentials.
 func (r renewed) Clone() credentials.TransportCredentials { return r }
 
+// reread tells how it goes with files that are read again. The caller holds the lock of what they are.
+type reread struct {
+	setting string
+	log     *slog.Logger // nil: nobody hears it
+	trouble string       // as it was logged
+}
+
+// tell says once that what was read before holds on, and once that it has been replaced.
+func (r *reread) tell(err error) {
+	switch {
+	case r.log == nil:
+	case err != nil && err.Error() != r.trouble:
+		r.trouble = err.Error()
+		r.log.Warn("a file of TLS cannot be read again, what it said before holds", "setting", r.setting, "error", err)
+	case err == nil:
+		r.trouble = ""
+		r.log.Info("a file of TLS has been read again", "setting", r.setting)
+	}
+}
+
 // certificate is a pair of files, read again when one has changed.
 type certificate struct {
-	setting, cert, key string
+	reread
+	cert, key string
 
 	mu      sync.Mutex
 	changed [2]time.Time
@@ -142,10 +165,14 @@ func (c *certificate) get() (*tls.Certificate, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
-		if c.loaded != nil {
-			return c.loaded, nil // one of the two is being replaced; the next handshake looks again
+		if c.loaded != nil { // it may be that one of the two is being replaced; the next handshake looks again
+			c.tell(err)
+			return c.loaded, nil
 		}
 		return nil, fmt.Errorf("%s: %w", c.setting, err)
+	}
+	if c.loaded != nil {
+		c.tell(nil)
 	}
 	c.loaded, c.changed = &pair, now
 	return c.loaded, nil
@@ -153,7 +180,8 @@ func (c *certificate) get() (*tls.Certificate, error) {
 
 // authorities is a file of certificates, read again when it has changed.
 type authorities struct {
-	setting, file string
+	reread
+	file string
 
 	mu      sync.Mutex
 	changed time.Time
@@ -174,9 +202,13 @@ func (a *authorities) get() (*x509.CertPool, error) {
 	}
 	if err != nil {
 		if a.pool != nil {
+			a.tell(err)
 			return a.pool, nil
 		}
 		return nil, fmt.Errorf("%s: %w", a.setting, err)
+	}
+	if a.pool != nil {
+		a.tell(nil)
 	}
 	a.pool, a.changed = pool, now
 	return pool, nil

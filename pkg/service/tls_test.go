@@ -1,9 +1,12 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +38,8 @@ func TestCertificatesAreRotated(t *testing.T) {
 	certificates("server", before)
 	certificates("client", before)
 
-	server, err := ServerTLS{TLSCert: at("server.pem"), TLSKey: at("server.key"), TLSClientCA: at("ca.pem")}.Config()
+	var log bytes.Buffer // the server's, whose handshakes come one by one
+	server, err := ServerTLS{TLSCert: at("server.pem"), TLSKey: at("server.key"), TLSClientCA: at("ca.pem")}.Config(slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +73,10 @@ func TestCertificatesAreRotated(t *testing.T) {
 	put("client.key")
 	put("ca.pem")
 	expect("files with nothing of use", true)
+	if text := log.String(); strings.Count(text, "what it said before holds\" setting=tls-cert") != 1 || strings.Count(text, "what it said before holds\" setting=tls-client-ca") != 1 ||
+		!strings.Contains(text, "read again\" setting=tls-cert") || !strings.Contains(text, "read again\" setting=tls-client-ca") {
+		t.Error(text)
+	}
 }
 
 // shakeHands connects a client to a server; the error is either side's.

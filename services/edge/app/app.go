@@ -192,7 +192,7 @@ func (a *App) build() (err error) {
 		History: guild.HistoryOptions{Window: s.Recovery, GuildBytes: int(s.RecoveryGuildBytes), Guild: s.RecoveryGuildEvents, Bytes: int(s.RecoveryBytes)},
 	})
 	connected := a.health.Condition("fanout")
-	toFanouts, err := service.ClientTLS{Setting: "fanout", CA: s.FanoutCA, Cert: s.FanoutCert, Key: s.FanoutKey, Name: s.FanoutName}.Credentials()
+	toFanouts, err := service.ClientTLS{Setting: "fanout", CA: s.FanoutCA, Cert: s.FanoutCert, Key: s.FanoutKey, Name: s.FanoutName, Log: a.log}.Credentials()
 	if err != nil {
 		return err
 	}

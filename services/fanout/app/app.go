@@ -145,13 +145,13 @@ func (a *App) build() {
 // secure reads certificates and tokens.
 func (a *App) secure() (err error) {
 	s := a.settings
-	if a.tls, err = s.Config(); err != nil {
+	if a.tls, err = s.Config(a.log); err != nil {
 		return err
 	}
-	if a.bots, err = newBotTokens(s.BotTokens); err != nil {
+	if a.bots, err = newBotTokens(s.BotTokens, a.log); err != nil {
 		return err
 	}
-	a.nats.tls, err = service.ClientTLS{Setting: "nats", CA: s.NATSCA, Cert: s.NATSCert, Key: s.NATSKey}.Next()
+	a.nats.tls, err = service.ClientTLS{Setting: "nats", CA: s.NATSCA, Cert: s.NATSCert, Key: s.NATSKey, Log: a.log}.Next()
 	return err
 }
 

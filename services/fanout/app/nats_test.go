@@ -23,7 +23,7 @@ func TestNATSOverTLS(t *testing.T) {
 	ours, others := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	ours.Issue("nats")
 	ours.Issue("fanout")
-	config, err := service.ServerTLS{TLSCert: ours.File("nats.pem"), TLSKey: ours.File("nats.key"), TLSClientCA: ours.File("ca.pem")}.Config()
+	config, err := service.ServerTLS{TLSCert: ours.File("nats.pem"), TLSKey: ours.File("nats.key"), TLSClientCA: ours.File("ca.pem")}.Config(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestNATSGetsAnotherAuthority(t *testing.T) {
 	}
 	show(before)
 	tlstest.Join(t, ca, before.File("ca.pem"))
-	config, err := service.ServerTLS{TLSCert: cert, TLSKey: key}.Config()
+	config, err := service.ServerTLS{TLSCert: cert, TLSKey: key}.Config(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

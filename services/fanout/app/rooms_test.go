@@ -141,7 +141,9 @@ func TestRoomsWhileRedisIsAway(t *testing.T) {
 		"Leave": func() error {
 			return second(rooms.Leave(t.Context(), &roomsv1.LeaveRequest{GuildId: guild, Rooms: []string{"r"}}))
 		},
-		"Emit": func() error { return second(rooms.Emit(t.Context(), &roomsv1.EmitRequest{GuildId: guild, Event: "ev"})) },
+		"Emit": func() error {
+			return second(rooms.Emit(t.Context(), &roomsv1.EmitRequest{GuildId: guild, Event: "ev"}))
+		},
 		"Disconnect": func() error {
 			return second(rooms.Disconnect(t.Context(), &roomsv1.DisconnectRequest{GuildId: guild, UserId: 7}))
 		},

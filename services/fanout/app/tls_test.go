@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -108,6 +110,26 @@ func TestBotsShowTokens(t *testing.T) {
 	expect(second, codes.OK)
 	write("short\n") // a mistake changes nothing
 	expect(second, codes.OK)
+	underWay, err := bot.PublishStream(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishes := func() error {
+		if err := underWay.Send(&botv1.PublishStreamRequest{Events: []*playerv1.Event{fanouttest.Volume(guild, 1)}}); err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		_, err := underWay.Recv()
+		return err
+	}
+	if err := publishes(); err != nil {
+		t.Error(err)
+	}
+	write("a token of somebody else's\n")
+	for err = publishes(); err == nil; err = publishes() { // for up to a second
+	}
+	if status.Code(err) != codes.Unauthenticated {
+		t.Errorf("a call under way: %v", err)
+	}
 	stream, err := bot.ServeCommands(t.Context())
 	if err == nil {
 		_, err = stream.Recv()
