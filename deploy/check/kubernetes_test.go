@@ -4,8 +4,9 @@ package check
 
 import (
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
@@ -22,7 +23,17 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-var overlays = []string{"dev", "production", "edge-tls", "fanout-tls"}
+// overlays are the names of all there are.
+var overlays = func() (names []string) {
+	found, err := filepath.Glob("../k8s/overlays/*/kustomization.yaml")
+	if err != nil || len(found) < 4 {
+		panic(fmt.Sprintf("overlays %q, %v", found, err))
+	}
+	for _, file := range found {
+		names = append(names, filepath.Base(filepath.Dir(file)))
+	}
+	return names
+}()
 
 // decoder knows every kind that the overlays may hold, and refuses fields that these do not have.
 var decoder = func() runtime.Decoder {
@@ -130,110 +141,55 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
-// TestSelectorsFindSomething looks up everything that names something else.
-func TestSelectorsFindSomething(t *testing.T) {
+// TestImagesAreOfOneVersion: what runs is the same on every node and after every restart.
+func TestImagesAreOfOneVersion(t *testing.T) {
 	for _, overlay := range overlays {
-		objects := render(t, overlay)
-		templates := pods(objects)
-		finds := func(selector map[string]string) bool {
-			for _, pod := range templates {
-				all := true
-				for key, value := range selector {
-					all = all && pod.Labels[key] == value
-				}
-				if all {
-					return true
+		for name, pod := range pods(render(t, overlay)) {
+			for _, c := range pod.Spec.Containers {
+				builtHere := overlay == "dev" && c.Image == "pona/"+name+":dev"
+				if !builtHere && !wholeVersion.MatchString(c.Image) {
+					t.Errorf("%s: %s: the image %s has no whole version", overlay, name, c.Image)
 				}
 			}
-			return false
 		}
-		for _, s := range of[*corev1.Service](objects) {
-			if !finds(s.Spec.Selector) {
-				t.Errorf("%s: Service %s selects nothing: %v", overlay, s.Name, s.Spec.Selector)
+	}
+}
+
+var wholeVersion = regexp.MustCompile(`^[a-z0-9./-]+:v?\d+\.\d+\.\d+(-[a-z0-9.]+)?$`)
+
+// TestProbesArePatient: a pod that is short of CPU is neither restarted nor left out for a late answer.
+func TestProbesArePatient(t *testing.T) {
+	for _, overlay := range overlays {
+		for name, pod := range pods(render(t, overlay)) {
+			for _, c := range pod.Spec.Containers {
+				for kind, least := range map[string]int32{"startup": 3, "liveness": 5, "readiness": 3} {
+					probe := map[string]*corev1.Probe{"startup": c.StartupProbe, "liveness": c.LivenessProbe, "readiness": c.ReadinessProbe}[kind]
+					if probe != nil && probe.TimeoutSeconds < least {
+						t.Errorf("%s: %s: its %s probe waits %d s, want %d", overlay, name, kind, probe.TimeoutSeconds, least)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestPodsAreSpread: neither a node nor a zone has all of a service, and nodes are drained even while nothing is ready.
+func TestPodsAreSpread(t *testing.T) {
+	for _, overlay := range overlays {
+		objects := render(t, overlay)
+		for _, d := range of[*appsv1.Deployment](objects) {
+			over := map[string]bool{}
+			for _, c := range d.Spec.Template.Spec.TopologySpreadConstraints {
+				over[c.TopologyKey] = c.MaxSkew == 1 && slices.Equal(c.MatchLabelKeys, []string{appsv1.DefaultDeploymentUniqueLabelKey})
+			}
+			if !over[corev1.LabelTopologyZone] || !over[corev1.LabelHostname] {
+				t.Errorf("%s: %s is not spread version by version: %v", overlay, d.Name, over)
 			}
 		}
 		for _, b := range of[*policyv1.PodDisruptionBudget](objects) {
-			if !finds(b.Spec.Selector.MatchLabels) {
-				t.Errorf("%s: PodDisruptionBudget %s selects nothing", overlay, b.Name)
+			if p := b.Spec.UnhealthyPodEvictionPolicy; p == nil || *p != policyv1.AlwaysAllow {
+				t.Errorf("%s: %s keeps pods that are not ready", overlay, b.Name)
 			}
-		}
-		for _, h := range of[*autoscalingv2.HorizontalPodAutoscaler](objects) {
-			if _, is := templates[h.Spec.ScaleTargetRef.Name]; !is {
-				t.Errorf("%s: HorizontalPodAutoscaler %s scales nothing", overlay, h.Name)
-			}
-		}
-		for _, p := range of[*networkingv1.NetworkPolicy](objects) {
-			if !finds(p.Spec.PodSelector.MatchLabels) {
-				t.Errorf("%s: NetworkPolicy %s selects nothing", overlay, p.Name)
-			}
-		}
-	}
-}
-
-// TestOnlyTheRightOnesReachAnEdge reads the policies for the edge's ports.
-func TestOnlyTheRightOnesReachAnEdge(t *testing.T) {
-	objects := render(t, "production")
-	var denied, found bool
-	for _, p := range of[*networkingv1.NetworkPolicy](objects) {
-		if len(p.Spec.PodSelector.MatchLabels)+len(p.Spec.PodSelector.MatchExpressions) == 0 && len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 && len(p.Spec.PolicyTypes) == 2 {
-			denied = true
-		}
-		if p.Name != "edge" {
-			continue
-		}
-		found = true
-		for _, rule := range p.Spec.Ingress {
-			if len(rule.From) == 0 || len(rule.Ports) != 1 {
-				t.Errorf("a rule of the edge lets everybody in: %+v", rule)
-			}
-			for _, from := range rule.From {
-				who := fmt.Sprint(from.NamespaceSelector, from.PodSelector)
-				admin := rule.Ports[0].Port.String() == "admin"
-				if admin != strings.Contains(who, "monitoring") {
-					t.Errorf("port %s is open to %s", rule.Ports[0].Port, who)
-				}
-			}
-		}
-	}
-	if !denied || !found {
-		t.Errorf("refusing everything: %v, a policy for edges: %v", denied, found)
-	}
-}
-
-// TestEdgesOfTheOverlayEndTLS follows a certificate from its Secret to the setting, and asks who speaks TLS to it.
-func TestEdgesOfTheOverlayEndTLS(t *testing.T) {
-	objects := render(t, "edge-tls")
-	pod := pods(objects)["edge"]
-	mounted := ""
-	for _, v := range pod.Spec.Volumes {
-		for _, m := range pod.Spec.Containers[0].VolumeMounts {
-			if m.Name == v.Name && m.SubPath == "" && v.Secret != nil && v.Secret.SecretName == "edge-tls" {
-				mounted = m.MountPath
-			}
-		}
-	}
-	settings := map[string]string{}
-	for _, c := range of[*corev1.ConfigMap](objects) {
-		if name := pod.Spec.Containers[0].EnvFrom[0].ConfigMapRef.Name; c.Name == name {
-			settings = c.Data
-		}
-	}
-	if settings["PONA_EDGE_TLS_CERT"] != mounted+"/"+corev1.TLSCertKey || settings["PONA_EDGE_TLS_KEY"] != mounted+"/"+corev1.TLSPrivateKeyKey {
-		t.Errorf("the Secret is in %q, and the settings are %v", mounted, settings)
-	}
-	host := settings["PONA_EDGE_RELAY_NAME"]
-	for _, i := range of[*networkingv1.Ingress](objects) {
-		if i.Spec.Rules[0].Host != host || i.Spec.TLS[0].SecretName != "edge-tls" || i.Annotations["nginx.ingress.kubernetes.io/backend-protocol"] != "HTTPS" {
-			t.Errorf("the Ingress does not speak TLS to %s: %+v", host, i)
-		}
-	}
-	policies := of[*gatewayv1.BackendTLSPolicy](objects)
-	if len(policies) != 1 || string(policies[0].Spec.Validation.Hostname) != host || policies[0].Spec.TargetRefs[0].Name != "edge" {
-		t.Errorf("the Gateway does not speak TLS to %s: %+v", host, policies)
-	}
-	for _, s := range of[*corev1.Service](objects) {
-		if s.Name == "edge" && (len(s.Spec.Ports) != 1 || s.Spec.Ports[0].AppProtocol == nil || *s.Spec.Ports[0].AppProtocol != "https") {
-			t.Errorf("the Service says %+v", s.Spec.Ports)
 		}
 	}
 }

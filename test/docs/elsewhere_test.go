@@ -55,6 +55,10 @@ func TestWrongCommandsAreFound(t *testing.T) {
 		"curl http://127.0.0.1:9090/healthz", "make no-such-target", "npm install socket.io-client@3", "npm install left-pad",
 		"docker compose upp", "docker compose up --no-such-flag", "go get github.com/pona-realtime/pona/pkg/nothing", "docker compose -f nothing.yml up --build", "kubectl apply -k deploy/k8s/overlays/nowhere",
 		"kubectl -n pona create secret generic unknown --from-env-file=unknown.env", "kubectl -n pona create secret generic unknown --from-file=unknown",
+		"kubectl -n pona create secret generic other-ca --from-file=ca.crt=other.crt --from-file=tls.crt=other.crt",
+		"kubectl -n pona create secret generic other-tls --from-file=tls.crt=other.crt --from-file=tls.key=other.key --from-file=ca.crt=other.crt",
+		"kubectl -n pona create secret tls other --cert=other.crt --key=other.key", "kubectl label namespace other pona.dev/bots=maybe",
+		"kubectl -n pona rollout restart deployment other", "kubectl apply -f deploy/k8s/base/edge.yaml",
 		"kubectl label namespace other pona.dev/role=guest", "kubectl -n pona port-forward service/door 8080:80", "kubectl delete namespace pona",
 	} {
 		if held(line) == nil {
@@ -201,15 +205,24 @@ var kubectlCommands = []struct {
 }{
 	{regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-env-file=[a-z.]+$`), `secretRef: {name: %s}`},
 	{regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-file=[a-z]+$`), `secret: {secretName: %s}`},
+	{regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z]+-ca)( --from-file=(ca|tls)\.crt=[a-z-]+\.crt){2}$`), `secure-verify-ca-secret: %s`},
+	{regexp.MustCompile(`^kubectl -n pona create secret generic ([a-z-]+) --from-file=tls\.crt=[a-z-]+\.crt --from-file=tls\.key=[a-z-]+\.key --from-file=ca\.crt=[a-z-]+\.crt$`), `secret: {secretName: %s}`},
+	{regexp.MustCompile(`^kubectl -n pona create secret tls ([a-z-]+) --cert=[a-z]+\.crt --key=[a-z]+\.key$`), `, secretName: %s}`},
 	{regexp.MustCompile(`^kubectl label namespace [a-z-]+ pona.dev/role=([a-z]+)$`), `matchLabels: {pona.dev/role: %s}`},
+	{regexp.MustCompile(`^kubectl label namespace [a-z-]+ pona.dev/bots=([a-z]+)$`), `matchLabels: {pona.dev/bots: "%s"}`},
+	{regexp.MustCompile(`^kubectl -n pona rollout (?:restart|status) deployment ([a-z]+)$`), "kind: Deployment\nmetadata:\n  name: %s\n"},
 	{regexp.MustCompile(`^kubectl -n pona port-forward service/([a-z]+) \d+:80$`), "kind: Service\nmetadata:\n  name: %s\n"},
 }
 
-// kubectls knows those, and that an overlay is applied.
+// kubectls knows those, and that an overlay is applied, or the namespace before it.
 func kubectls(words []string) error {
 	line := strings.Join(words, " ")
 	if overlay, found := strings.CutPrefix(line, "kubectl apply -k "); found {
 		_, err := os.Stat(filepath.Join("../..", overlay, "kustomization.yaml"))
+		return err
+	}
+	if line == "kubectl apply -f deploy/k8s/base/namespace.yaml" { // the one that Secrets wait for
+		_, err := os.Stat("../../deploy/k8s/base/namespace.yaml")
 		return err
 	}
 	base, err := filepath.Glob("../../deploy/k8s/*/*.yaml")
