@@ -17,6 +17,14 @@ type Receiver interface {
 	ReceiveClose(reason Reason, err error)
 }
 
+// UpgradeReceiver is a Receiver that hears, too, of its session's move from polling to WebSocket.
+type UpgradeReceiver interface {
+	Receiver
+	// ReceiveUpgrade comes once at most, when Session.Transport has changed, and before any message of the
+	// WebSocket, which waits until it returns. It may overlap a ReceiveMessage of polling, and ReceiveClose.
+	ReceiveUpgrade()
+}
+
 // Session is one client, on whichever transport it uses at the moment.
 type Session struct {
 	server   *Server

@@ -36,6 +36,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, session *Sessio
 	session.mu.Unlock()
 	s.wg.Go(func() {
 		if !refused && session.probe(ws) {
+			if r, hears := session.receiver.(UpgradeReceiver); hears {
+				r.ReceiveUpgrade()
+			}
 			session.readWebSocket(ws)
 			return
 		}

@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"context"
 	"fmt"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -36,6 +38,53 @@ func TestUpgrade(t *testing.T) {
 	write(t, conn, "4unharmed")
 	if got := next(t, conn); got != "4unharmed" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// mover is an echo that says when its session moves, and when a message comes.
+type mover struct {
+	echo
+	said chan<- string
+}
+
+func (m mover) ReceiveUpgrade() { m.said <- "moved to " + m.session.Transport() }
+
+func (m mover) ReceiveMessage(message Message) {
+	m.said <- string(message.Data)
+	m.echo.ReceiveMessage(message)
+}
+
+// TestUpgradeIsTold to a receiver that wants to hear of it, between the messages of both transports.
+func TestUpgradeIsTold(t *testing.T) {
+	said := make(chan string, 16)
+	s := &site{waiting: make(chan struct{}, 16), ended: make(chan Reason, 16)}
+	s.engine = NewServer(Options{PingInterval: time.Minute}, func(session *Session) Receiver { return mover{echo{session, s.ended}, said} })
+	s.Server = httptest.NewServer(s.engine)
+	t.Cleanup(func() {
+		_ = s.engine.Close(context.Background())
+		s.Server.Close()
+	})
+	query := s.open(t)
+	s.expect(t, "POST", query, "4polled", reply{200, "ok"})
+	stray := s.mustDial(t, upgradeQuery(query))
+	write(t, stray, "2probe")
+	if got := next(t, stray); got != "3probe" {
+		t.Errorf("probe answered with %q", got)
+	}
+	_ = stray.Close() // without its 5: the session has not moved
+	var conn *websocket.Conn
+	for conn = s.mustDial(t, upgradeQuery(query)); ; conn = s.mustDial(t, upgradeQuery(query)) { // refused while the stray is believed in
+		write(t, conn, "2probe")
+		if _, answer, err := conn.ReadMessage(); err == nil && string(answer) == "3probe" {
+			break
+		}
+	}
+	write(t, conn, "5")
+	write(t, conn, "4written")
+	for _, want := range []string{"polled", "moved to websocket", "written"} {
+		if got := <-said; got != want {
+			t.Errorf("heard %q, want %q", got, want)
+		}
 	}
 }
 

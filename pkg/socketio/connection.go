@@ -9,7 +9,7 @@ import (
 	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
-// connection is one client: an Engine.IO session and its sockets. It is the session's Receiver.
+// connection is one client: an Engine.IO session and its sockets. It is the session's Receiver, and hears of its upgrade.
 type connection struct {
 	server  *Server
 	session *engineio.Session
@@ -197,6 +197,21 @@ func (c *connection) disconnectAll() {
 		s.dismiss()
 	}
 	c.session.Close()
+}
+
+// ReceiveUpgrade tells those who watch the server of each socket.
+func (c *connection) ReceiveUpgrade() {
+	if len(c.server.observers.upgrade) == 0 {
+		return
+	}
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, s := range sockets {
+		if s.Connected() {
+			c.server.observeUpgrade(s)
+		}
+	}
 }
 
 // ReceiveClose ends all sockets, and waits for joins under way: their context has ended.

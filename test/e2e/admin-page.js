@@ -71,6 +71,14 @@ try {
   const forged = await connect(`${other}/admin`, { sessionId: "zzzzzz." + session.split(".")[1] }).then(() => false, (e) => e.message === "invalid credentials");
   check("a forged session is not", forged);
 
+  const updates = [];
+  operator.on("socket_updated", (update) => updates.push(update));
+  const late = await connect(other); // begins with polling
+  await page.locator("tr", { hasText: late.id }).filter({ hasText: "WebSocket" }).waitFor();
+  check("a client that comes later is shown on the transport that it moves to", late.io.engine.transport.name === "websocket");
+  while (!updates.some(({ id }) => id === late.id)) await hears(operator, "socket_updated");
+  check("pages are told of its move", updates.some(({ id, nsp, transport }) => id === late.id && nsp === "/" && transport === "websocket"));
+
   await row.locator("td").first().click();
   await page.getByLabel("Join a room").fill("box office");
   await page.keyboard.press("Escape"); // closes what is offered

@@ -94,7 +94,11 @@ func Attach(server *socketio.Server, o Options) (*AdminUI, error) {
 	a.life, a.end = context.WithCancel(context.Background())
 	a.admin.Use(a.authenticate)
 	a.admin.OnConnection(a.serve)
-	a.admin.OnServerSideEmit(eventWatch, func(*socketio.ServerSideEvent) { a.watch() })
+	a.admin.OnServerSideEmit(eventWatch, func(*socketio.ServerSideEvent) {
+		if a.watch() {
+			a.tellSoon()
+		}
+	})
 	a.admin.OnServerSideEmit(eventTell, func(e *socketio.ServerSideEvent) { _ = e.Ack(a.sockets()) })
 	if o.Development {
 		a.observe()
@@ -126,8 +130,8 @@ func (a *AdminUI) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if a.isWatched() {
-			_ = a.admin.Emit("server_stats", a.readStats()) // Redis is away: pages connected here see it
+		if told, watched := a.nextStats(); watched {
+			_ = a.admin.Emit("server_stats", told) // Redis is away: pages connected here see it
 		}
 	}
 }
@@ -141,11 +145,14 @@ func (a *AdminUI) begin(f func()) {
 	}
 }
 
-// watch notes that a page is connected, here or elsewhere.
-func (a *AdminUI) watch() {
-	if before := a.watched.Swap(time.Now().UnixNano()); time.Since(time.Unix(0, before)) < watchedTime {
-		return
-	}
+// watch notes that a page is connected, here or elsewhere, and says whether none was known of before.
+func (a *AdminUI) watch() (first bool) {
+	before := a.watched.Swap(time.Now().UnixNano())
+	return time.Since(time.Unix(0, before)) >= watchedTime
+}
+
+// tellSoon has Run tell of the server without waiting for its time.
+func (a *AdminUI) tellSoon() {
 	select {
 	case a.wake <- struct{}{}:
 	default: // it is to be told already
@@ -175,8 +182,5 @@ func (a *AdminUI) serve(s *socketio.Socket) {
 	if a.options.Development {
 		a.begin(func() { a.sendSockets(s) })
 	}
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
+	a.tellSoon()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWhoIsLetIn(t *testing.T) {
@@ -72,6 +73,79 @@ func TestServersTellOfThemselves(t *testing.T) {
 	stats("b", happened("rawConnection", false))
 }
 
+// TestWhatNobodyWatchedIsNotTold: a page counts from its coming on, and from its coming back.
+func TestWhatNobodyWatchedIsNotTold(t *testing.T) {
+	site := clusterOf(t, 1, Options{}, time.Hour)[0] // without a page Run sleeps
+	connections := func() (n uint64) {
+		t.Helper()
+		told, watched := site.ui.nextStats()
+		if !watched {
+			t.Fatal("nobody watches")
+		}
+		for _, h := range told.AggregatedEvents {
+			if h.Type == "rawConnection" {
+				n += h.Count
+			}
+		}
+		return n
+	}
+	come := func(n int) {
+		t.Helper()
+		for range n {
+			if _, refusal := dial(t, site, "/", ""); refusal != "" {
+				t.Fatal(refusal)
+			}
+		}
+	}
+	for _, when := range []string{"before the first page", "between two pages"} {
+		come(5)
+		if _, watched := site.ui.nextStats(); watched {
+			t.Errorf("%s: somebody watches", when)
+		}
+		come(5)
+		site.ui.watch()
+		if n := connections(); n != 0 {
+			t.Errorf("%s: told of %d connections", when, n)
+		}
+		come(3)
+		site.ui.watch()
+		if n := connections(); n != 3 {
+			t.Errorf("%s, then 3: told of %d connections", when, n)
+		}
+		site.ui.watched.Store(0) // as if the page had gone long ago
+	}
+}
+
+// TestLoginIsToldOnce: a page that comes is told of the server at once, and then at the server's pace.
+func TestLoginIsToldOnce(t *testing.T) {
+	a := &AdminUI{wake: make(chan struct{}, 1)}
+	if !a.watch() {
+		t.Error("the first page was known of")
+	}
+	if a.watch() {
+		t.Error("the second was not")
+	}
+	if len(a.wake) > 0 {
+		t.Error("watching alone has something told")
+	}
+	site := clusterOf(t, 1, Options{}, time.Hour)[0]
+	for range 3 {
+		c := page(t, site)
+		c.event("server_stats", nil)
+		c.emit("emit", `"/admin"`, "null", `"and"`)
+		for {
+			switch text := c.read(); {
+			case strings.Contains(text, `"server_stats"`):
+				t.Error("told twice")
+			case strings.Contains(text, `"and"`):
+			default:
+				continue
+			}
+			break
+		}
+	}
+}
+
 func TestOrdersReachTheWholeCluster(t *testing.T) {
 	sites := cluster(t, 2, Options{})
 	c := page(t, sites[0])
@@ -94,6 +168,12 @@ func TestOrdersReachTheWholeCluster(t *testing.T) {
 		emit("null", "to all", "3")
 		if got := listener.read(); !strings.Contains(got, "to all") {
 			t.Errorf("%s: after leave: %s", namespace, got)
+		}
+		c.emit("emit", nsp, "null", `"\u0007 \u200b \ud83d\ude00 <"`, "4") // Go would write it in another way than JSON
+		got := strings.TrimPrefix(listener.read(), "42"+listener.prefix())
+		var odd []any
+		if err := json.Unmarshal([]byte(got), &odd); err != nil || fmt.Sprint(odd) != "[\a \u200b \U0001f600 < 4]" {
+			t.Errorf("%s: %v in %s", namespace, err, got)
 		}
 		c.emit("_disconnect", nsp, "false", id)
 		if got := listener.read(); got != strings.TrimSuffix("41"+listener.prefix(), "/") {

@@ -35,7 +35,15 @@ func (a *AdminUI) observe() {
 	a.details.waiting = make(chan detail, maxWaiting)
 	a.server.OnSocket(func(s *socketio.Socket) {
 		nsp, id := s.Namespace().Name(), s.ID()
-		a.tell("socket_connected", func() []any { return []any{describe(s, a.options.Address(s)), now()} })
+		var told string
+		a.tell("socket_connected", func() []any {
+			seen := describe(s, a.options.Address(s))
+			told = seen.Transport
+			return []any{seen, now()}
+		})
+		if told != "" && told != s.Transport() { // it has upgraded meanwhile, and a page knew no such socket yet
+			a.tellTransport(s)
+		}
 		s.OnDisconnect(func(reason string) {
 			a.tell("socket_disconnected", func() []any { return []any{nsp, id, reason, now()} })
 		})
@@ -49,10 +57,16 @@ func (a *AdminUI) observe() {
 			a.tell("event_sent", func() []any { return []any{nsp, id, sent(event, args), now()} })
 		})
 	})
+	a.server.OnUpgrade(a.tellTransport)
 	a.server.OnRoom(func(s *socketio.Socket, room string, in bool) {
 		event := map[bool]string{true: "room_joined", false: "room_left"}[in]
 		a.tell(event, func() []any { return []any{s.Namespace().Name(), room, s.ID(), now()} })
 	})
+}
+
+// tellTransport tells of the transport that a socket uses now.
+func (a *AdminUI) tellTransport(s *socketio.Socket) {
+	a.tell("socket_updated", func() []any { return []any{updated{s.ID(), s.Namespace().Name(), s.Transport()}} })
 }
 
 // tell leaves a detail for the pages, if there are any and they can take it; it never waits.
@@ -129,6 +143,14 @@ type described struct {
 	Rooms     []string       `json:"rooms"`
 }
 
+// updated is what has changed of a socket: a page merges it into what it knows. The reference also tells of changed
+// data, which are not for pages here.
+type updated struct {
+	ID        string `json:"id"`
+	Namespace string `json:"nsp"`
+	Transport string `json:"transport"`
+}
+
 // describe tells of a socket what does not let anybody speak for its client.
 func describe(s *socketio.Socket, address string) described {
 	sid := sha256.Sum256([]byte(s.SessionID()))
@@ -158,16 +180,17 @@ func (a *AdminUI) sockets() []described {
 	return all
 }
 
-// sendSockets tells a page of the sockets of all servers, as far as they answer.
+// sendSockets tells a page of the sockets of all servers, as far as they answer. The page forgets then what it was told
+// before: this server looks at its own last, so that it says nothing older.
 func (a *AdminUI) sendSockets(page *socketio.Socket) {
+	answers, err := a.admin.ServerSideEmitWithAck(a.life, eventTell)
+	if err != nil && a.options.Cluster != nil {
+		a.options.Log.Warn("admin ui: not all servers told of their sockets", "error", err)
+	}
 	own := a.sockets()
 	all := make([]any, 0, len(own))
 	for _, s := range own {
 		all = append(all, s)
-	}
-	answers, err := a.admin.ServerSideEmitWithAck(a.life, eventTell)
-	if err != nil && a.options.Cluster != nil {
-		a.options.Log.Warn("admin ui: not all servers told of their sockets", "error", err)
 	}
 	for _, answer := range answers {
 		if list, ok := answer.List(); ok {

@@ -3,6 +3,7 @@ package adminui
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,53 @@ func TestPagesSeeSocketsRoomsAndEventsOfTheCluster(t *testing.T) {
 	}
 	if got := c.event("socket_disconnected", of(late.id, 1)); string(got[2]) != `"client namespace disconnect"` {
 		t.Errorf("socket_disconnected: %s", got)
+	}
+}
+
+// TestPagesSeeUpgrades has a client of another server begin with polling, as stock clients do, and move.
+func TestPagesSeeUpgrades(t *testing.T) {
+	sites := cluster(t, 2, Options{Development: true})
+	c := page(t, sites[0])
+	c.event("all_sockets", nil)
+	late := poll(t, sites[1])
+	ids := map[string]string{}
+	for _, namespace := range []string{"/", "/room/1"} {
+		id := late.join(namespace)
+		ids[namespace] = id
+		c.event("socket_connected", func(args []json.RawMessage) bool {
+			var s described
+			return json.Unmarshal(args[0], &s) == nil && s.ID == id && s.Transport == "polling"
+		})
+	}
+	late.upgrade()
+	for range ids {
+		c.event("socket_updated", func(args []json.RawMessage) bool {
+			var members map[string]string
+			if err := json.Unmarshal(args[0], &members); err != nil || len(args) != 1 {
+				t.Fatalf("socket_updated: %s, %v", args, err)
+			}
+			namespace := members["nsp"]
+			if want := map[string]string{"id": ids[namespace], "nsp": namespace, "transport": "websocket"}; !maps.Equal(members, want) {
+				t.Errorf("socket_updated: %v, want %v", members, want)
+			}
+			delete(ids, namespace)
+			return true
+		})
+	}
+	if len(ids) > 0 {
+		t.Errorf("not told of %v", ids)
+	}
+	var all []described
+	if err := json.Unmarshal(page(t, sites[1]).event("all_sockets", nil)[0], &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Transport != "websocket" {
+			t.Errorf("a new page is told of %+v", s)
+		}
+	}
+	if len(all) < 3 {
+		t.Errorf("a new page is told of %d sockets", len(all))
 	}
 }
 

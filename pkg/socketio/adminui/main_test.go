@@ -3,6 +3,8 @@ package adminui
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -41,6 +43,12 @@ type site struct {
 // cluster starts servers that know each other, with the namespaces /, /room/… and the UI's.
 func cluster(t *testing.T, n int, o Options) []site {
 	t.Helper()
+	return clusterOf(t, n, o, 50*time.Millisecond)
+}
+
+// clusterOf is cluster with the time between two server_stats.
+func clusterOf(t *testing.T, n int, o Options, interval time.Duration) []site {
+	t.Helper()
 	bus := &memory.Bus{}
 	t.Cleanup(bus.Wait)
 	sites := make([]site, n)
@@ -57,7 +65,7 @@ func cluster(t *testing.T, n int, o Options) []site {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ui.interval = 50 * time.Millisecond
+		ui.interval = interval
 		sites[i].ui = ui
 		web := httptest.NewServer(sites[i].server)
 		sites[i].url = "ws" + strings.TrimPrefix(web.URL, "http") + "/socket.io/?EIO=4&transport=websocket"
@@ -104,6 +112,72 @@ func dial(t *testing.T, s site, namespace, auth string) (c *client, refusal stri
 	}
 	c.id = payload.SID
 	return c, payload.Message
+}
+
+// poller is a client on polling that joins namespaces, and may move to WebSocket.
+type poller struct {
+	t   *testing.T
+	url string // with the session's id
+}
+
+// poll opens a connection as stock clients do.
+func poll(t *testing.T, s site) *poller {
+	t.Helper()
+	p := &poller{t, strings.Replace("http"+strings.TrimPrefix(s.url, "ws"), "transport=websocket", "transport=polling", 1)}
+	var handshake struct{ SID string }
+	if text := p.do(http.MethodGet, ""); text[0] != '0' || json.Unmarshal([]byte(text[1:]), &handshake) != nil {
+		t.Fatalf("handshake: %s", text)
+	}
+	p.url += "&sid=" + handshake.SID
+	return p
+}
+
+func (p *poller) do(method, body string) string {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), method, p.url, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	response, err := client.Do(request)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only read from
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		p.t.Fatalf("%d %s, %v", response.StatusCode, text, err)
+	}
+	return string(text)
+}
+
+// join returns the id of the socket.
+func (p *poller) join(namespace string) string {
+	p.t.Helper()
+	p.do(http.MethodPost, "40"+namespace+",")
+	answer := p.do(http.MethodGet, "")
+	var payload struct{ SID string }
+	if err := json.Unmarshal([]byte(answer[strings.Index(answer, "{"):]), &payload); err != nil {
+		p.t.Fatalf("%v: %s", err, answer)
+	}
+	return payload.SID
+}
+
+// upgrade moves to WebSocket.
+func (p *poller) upgrade() {
+	p.t.Helper()
+	target := strings.Replace("ws"+strings.TrimPrefix(p.url, "http"), "transport=polling", "transport=websocket", 1)
+	conn, response, err := websocket.DefaultDialer.Dial(target, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	p.t.Cleanup(func() { _ = conn.Close() })
+	for _, packet := range []string{"2probe", "5"} {
+		if err := conn.WriteMessage(websocket.TextMessage, []byte(packet)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
 }
 
 func (c *client) prefix() string {

@@ -1,6 +1,7 @@
 package adminui
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -100,7 +101,8 @@ func (t target) do(here func(socketio.Broadcast) error, visit func(*adapter.Clus
 
 func (t target) emit(event string, args socketio.Args) error {
 	values := make([]any, len(args))
-	list := fmt.Appendf(nil, "[%q", event)
+	name, _ := json.Marshal(event) // a text has a JSON form
+	list := append([]byte{'['}, name...)
 	for i, arg := range args {
 		values[i] = arg
 		list = append(append(list, ','), arg.JSON()...)

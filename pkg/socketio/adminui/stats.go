@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pona-realtime/pona/pkg/socketio"
@@ -14,10 +13,10 @@ import (
 // maxNamespaces is how many namespaces a server tells of, the largest ones; the others are one line together.
 const maxNamespaces = 200
 
-// stats remembers what was told last: pages add up what has happened since.
+// stats remembers what was told last: pages add up what has happened since. It is Run's.
 type stats struct {
-	mu   sync.Mutex
-	last socketio.Stats
+	last    socketio.Stats
+	watched bool // when that was
 }
 
 // serverStats is the payload of server_stats.
@@ -48,17 +47,28 @@ type nspCount struct {
 // started is when the process began, nearly.
 var started = time.Now()
 
-// readStats tells of this server now, and what has happened since it was last told.
-func (a *AdminUI) readStats() serverStats {
+// nextStats is what is to be told of this server now, and whether somebody watches: else nothing is. What happened while
+// nobody did is not told, since it would look as if all of it had happened in one second.
+func (a *AdminUI) nextStats() (told serverStats, watched bool) {
+	before := a.stats.watched
+	if a.stats.watched = a.isWatched(); !a.stats.watched {
+		return serverStats{}, false
+	}
 	now := a.server.Stats()
+	if !before {
+		a.stats.last = now
+	}
+	return a.since(now), true
+}
+
+// since tells of this server now, and what has happened since it was last told.
+func (a *AdminUI) since(now socketio.Stats) serverStats {
 	host, _ := os.Hostname() // unnamed then
 	told := serverStats{
 		ServerID: a.options.ServerID, Hostname: host, PID: os.Getpid(), Uptime: time.Since(started).Seconds(),
 		ClientsCount: now.Engine.Polling + now.Engine.WebSocket, PollingClientsCount: now.Engine.Polling,
 		AggregatedEvents: []happening{}, Namespaces: a.namespaces(),
 	}
-	a.stats.mu.Lock()
-	defer a.stats.mu.Unlock()
 	last := a.stats.last
 	a.stats.last = now
 	second := time.Now().Truncate(time.Second).UnixMilli()
