@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"expvar"
+	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -40,19 +41,25 @@ func answer(w http.ResponseWriter, code int, body status) {
 	_ = json.NewEncoder(w).Encode(body) // the prober has gone; nobody is left to tell
 }
 
-// AdminMux returns a mux with /healthz, /readyz, /debug/pprof/ and expvar's /debug/vars (memory
-// statistics among them), to which a program may add more. It belongs on a port that only operators
-// reach.
+// AdminMux returns a mux with /healthz, /readyz, /debug/pprof/ and /debug/vars, to which a program may add more. It
+// belongs on a port that only operators reach. Nothing of it shows the command line, which may hold secrets.
 func (h *Health) AdminMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", h)
 	mux.Handle("GET /readyz", h)
-	mux.Handle("GET /debug/vars", expvar.Handler())
+	mux.HandleFunc("GET /debug/vars", vars)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// vars answers with expvar's memory statistics, in the form of expvar, whose other variable is the command line.
+func vars(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, `{"memstats": `+expvar.Get("memstats").String()+"}\n") // the reader has gone; nobody is left to tell
 }
 
 // Serve answers HTTP on the listener until ctx ends, then lets requests under way finish for at

@@ -2,10 +2,15 @@ package health
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,6 +49,35 @@ func TestAnswers(t *testing.T) {
 		if code, body := get(t, mux, path); code != 200 || body == "" {
 			t.Errorf("%s: %d, %d bytes", path, code, len(body))
 		}
+	}
+}
+
+// TestTheCommandLineIsNotShown: it may hold secrets, as does the test's own argument.
+func TestTheCommandLineIsNotShown(t *testing.T) {
+	old := os.Args
+	os.Args = append(slices.Clone(old), "--discord-bot-token=swordfish")
+	t.Cleanup(func() { os.Args = old })
+	mux := New().AdminMux()
+	for _, test := range []struct {
+		path string
+		code int
+	}{
+		{"/debug/vars", 200}, {"/debug/pprof/", 200}, {"/debug/pprof/cmdline", 404}, {"/debug/pprof/goroutine?debug=2", 200},
+		{"/debug/pprof/heap?debug=1", 200}, {"/debug/pprof/symbol", 200},
+	} {
+		code, body := get(t, mux, test.path)
+		if code != test.code || strings.Contains(body, "swordfish") || strings.Contains(body, filepath.Base(old[0])+"\x00") {
+			t.Errorf("%s: %d %.200q", test.path, code, body)
+		}
+	}
+	var shown map[string]json.RawMessage
+	_, body := get(t, mux, "/debug/vars")
+	if err := json.Unmarshal([]byte(body), &shown); err != nil || len(shown) != 1 {
+		t.Errorf("/debug/vars: %v in %s", err, body)
+	}
+	var memory struct{ HeapAlloc uint64 }
+	if err := json.Unmarshal(shown["memstats"], &memory); err != nil || memory.HeapAlloc == 0 {
+		t.Errorf("memstats: %+v, %v", memory, err)
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 // Health holds the conditions of a process.
 type Health struct {
 	mu         sync.Mutex
-	conditions []*Condition  // in the order of their making
-	once       chan struct{} // closed when an Up has made everything ready
+	conditions []*Condition       // in the order of their making
+	once       chan struct{}      // closed when an Up has made everything ready
+	ready      bool               // as listeners were told last
+	listeners  []func(ready bool) // OnChange's
 }
 
 // New returns a Health without conditions, which is ready.
-func New() *Health { return &Health{once: make(chan struct{})} }
+func New() *Health { return &Health{once: make(chan struct{}), ready: true} }
 
 // Condition is something the process needs in order to take work.
 type Condition struct {
@@ -35,6 +37,7 @@ func (h *Health) Condition(name string) *Condition {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.conditions = append(h.conditions, c)
+	h.tell()
 	return c
 }
 
@@ -51,9 +54,11 @@ func (c *Condition) Down(reason string) {
 
 // Remove takes the condition out: the process no longer needs it. Up and Down then have no effect.
 func (c *Condition) Remove() {
-	c.health.mu.Lock()
-	defer c.health.mu.Unlock()
-	c.health.conditions = slices.DeleteFunc(c.health.conditions, func(other *Condition) bool { return other == c })
+	h := c.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conditions = slices.DeleteFunc(h.conditions, func(other *Condition) bool { return other == c })
+	h.tell()
 }
 
 func (c *Condition) set(reason string) {
@@ -61,7 +66,7 @@ func (c *Condition) set(reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.reason = reason
-	if reason != "" || slices.ContainsFunc(h.conditions, func(c *Condition) bool { return c.reason != "" }) {
+	if ready := h.tell(); reason != "" || !ready {
 		return
 	}
 	select {
@@ -69,6 +74,27 @@ func (c *Condition) set(reason string) {
 	default:
 		close(h.once)
 	}
+}
+
+// OnChange adds a listener, which is told at once whether every condition is up, and then each time that this changes,
+// in order. It must be quick, and must not use the Health.
+func (h *Health) OnChange(f func(ready bool)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listeners = append(h.listeners, f)
+	f(h.ready)
+}
+
+// tell says whether every condition is up, and tells listeners when that has changed. The lock is held.
+func (h *Health) tell() (ready bool) {
+	ready = !slices.ContainsFunc(h.conditions, func(c *Condition) bool { return c.reason != "" })
+	if ready != h.ready {
+		h.ready = ready
+		for _, f := range h.listeners {
+			f(ready)
+		}
+	}
+	return ready
 }
 
 // Once is closed when a condition comes up for the first time that all others are up too. What happens

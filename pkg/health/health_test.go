@@ -23,6 +23,8 @@ func TestReadyWhileEveryConditionIsUp(t *testing.T) {
 			t.Errorf("missing %v, ready %v; want %v", got, h.Ready(), want)
 		}
 	}
+	var told []bool
+	h.OnChange(func(ready bool) { told = append(told, ready) })
 	expect(Missing{"nats", "not yet up"}, Missing{"redis", "not yet up"})
 	redis.Up()
 	expect(Missing{"nats", "not yet up"})
@@ -41,6 +43,15 @@ func TestReadyWhileEveryConditionIsUp(t *testing.T) {
 	redis.Down("again")
 	nats.Up()
 	expect()
+	late := h.Condition("late")
+	late.Remove()
+	if want := []bool{false, true, false, true, false, true}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+	h.OnChange(func(ready bool) { told = []bool{ready} })
+	if !slices.Equal(told, []bool{true}) {
+		t.Errorf("a new listener was told %v", told)
+	}
 }
 
 func TestConcurrentUse(t *testing.T) {

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -60,9 +62,26 @@ func (a *App) newGRPC() *grpc.Server {
 	botv1.RegisterBotServiceServer(server, botService{ingest: a.ingest, commands: a.commands, revoke: a.revoke})
 	edgev1.RegisterEdgeServiceServer(server, edgeService{route: a.route, owner: a.owner, commands: a.commands})
 	roomsv1.RegisterRoomsServiceServer(server, a.who)
-	healthv1.RegisterHealthServer(server, healthService{Server: grpchealth.NewServer(), app: a})
+	a.tellHealth(server)
 	reflection.Register(server)
 	return server
+}
+
+// tellHealth answers grpc.health.v1 for the server as a whole and for each service registered so far as /readyz does. Watches
+// hear of changes; the last is that the fanout stops.
+func (a *App) tellHealth(server *grpc.Server) {
+	services := append(slices.Collect(maps.Keys(server.GetServiceInfo())), "")
+	told := grpchealth.NewServer()
+	a.health.OnChange(func(ready bool) {
+		now := healthv1.HealthCheckResponse_NOT_SERVING
+		if ready {
+			now = healthv1.HealthCheckResponse_SERVING
+		}
+		for _, service := range services {
+			told.SetServingStatus(service, now)
+		}
+	})
+	healthv1.RegisterHealthServer(server, told)
 }
 
 // botService is BotService out of three packages.
@@ -120,18 +139,4 @@ func (s edgeService) Replay(ctx context.Context, r *edgev1.ReplayRequest) (*edge
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 	return nil, status.Error(codes.Unavailable, err.Error())
-}
-
-// healthService answers Check of grpc.health.v1 for every service as /readyz does; Watch stays with
-// the library, which only knows that the server serves.
-type healthService struct {
-	*grpchealth.Server
-	app *App
-}
-
-func (s healthService) Check(context.Context, *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
-	if s.app.health.Ready() {
-		return &healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_SERVING}, nil
-	}
-	return &healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_NOT_SERVING}, nil
 }
