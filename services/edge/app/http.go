@@ -95,6 +95,7 @@ func (a *App) adminMux(rebalance http.Handler) *http.ServeMux {
 	metrics.Handle(mux, a.registry, a.summary)
 	mux.Handle("GET /v1/report", &service.Reporter{
 		Program: Program, Settings: &a.settings, Health: a.health, Metrics: a.summary.Now, Warnings: a.warnings,
+		Servers: map[string]func(context.Context) string{"redis": a.redis.Version},
 	})
 	return mux
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -27,7 +28,8 @@ type natsWatch struct {
 	tls       func() *tls.Config // of the next connection; nil: as the URLs say
 	condition *health.Condition
 	log       *slog.Logger
-	closed    chan struct{} // closed after the connection
+	conn      atomic.Pointer[nats.Conn] // nil until it is there for the first time
+	closed    chan struct{}             // closed after the connection
 	closeOnce sync.Once
 }
 
@@ -98,10 +100,14 @@ func (w *natsWatch) connect(ctx context.Context) (nc *nats.Conn, err error) {
 	if err != nil {
 		return nil, err
 	}
+	w.conn.Store(nc)
 	w.log.Info("NATS connected", "server", nc.ConnectedUrlRedacted())
 	w.condition.Up()
 	return nc, nil
 }
+
+// version is that of the server that is connected, "" where none is.
+func (w *natsWatch) version(context.Context) string { return w.conn.Load().ConnectedServerVersion() }
 
 // security makes TLS of what the settings say about it.
 func (w *natsWatch) security() nats.Option {
