@@ -81,6 +81,8 @@ func attributes(pairs []*common.KeyValue) map[string]any {
 			out[p.GetKey()] = v.StringValue
 		case *common.AnyValue_IntValue:
 			out[p.GetKey()] = v.IntValue
+		case *common.AnyValue_BoolValue:
+			out[p.GetKey()] = v.BoolValue
 		}
 	}
 	return out

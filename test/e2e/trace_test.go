@@ -3,9 +3,12 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -117,6 +120,140 @@ func TestOneTraceFromTheBotToEverySocket(t *testing.T) {
 			t.Errorf("nobody asked for a trace of %q", names)
 		}
 	}
+}
+
+// TestTheTraceGoesOnWhereAnEdgeCatchesUp cuts one of two edges off its fanout while a traced event passes: that edge gets it
+// from the stream when it is back, as a branch of the same trace.
+func TestTheTraceGoesOnWhereAnEdgeCatchesUp(t *testing.T) {
+	spans := startCollector(t)
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50") // ms
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", spans.url)
+	f := start(t, "fanout", program(t, "fanout"), "--id", "fanout", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-url", startNATS(t).URL())
+	line, _ := f.await(t, 0, "where it listens", fanoutLine.MatchString)
+	address := fanoutLine.FindStringSubmatch(line)[1]
+	cable := lay(t, address)
+	guild := newGuild()
+	var listeners []*listener
+	for i, fanout := range []string{address, cable.address} {
+		p := start(t, "edge", program(t, "edge"), "--id", fmt.Sprint("edge ", i), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+			"--auth", "insecure-dev", "--fanout", fanout)
+		line, _ := p.await(t, 0, "where it listens", edgeLine.MatchString)
+		listeners = append(listeners, listen(t, "http://"+edgeLine.FindStringSubmatch(line)[1], guild, fmt.Sprintf("user:%d", i+1), []string{"websocket"}))
+	}
+	bot := botv1.NewBotServiceClient(dial(t, address))
+	const trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	publish := func(ctx context.Context, id string) {
+		t.Helper()
+		if _, err := bot.Publish(ctx, &botv1.PublishRequest{Events: []*playerv1.Event{
+			{EventId: id, GuildId: guild, Kind: &playerv1.Event_VolumeUpdated{VolumeUpdated: &playerv1.VolumeUpdated{Volume: id}}},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range listeners {
+		l.payload(t, "handshake")
+	}
+	publish(t.Context(), "1")
+	for _, l := range listeners {
+		l.event(t, "volume_updated")
+	}
+
+	cable.cut()
+	publish(metadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+trace+"-"+caller+"-01"), "2")
+	listeners[0].event(t, "volume_updated") // so that its owner has handled it
+	cable.mend()
+	listeners[1].event(t, "volume_updated")
+
+	want := []string{
+		"edge 0: deliver", "edge 0: emit", "edge 1: deliver", "edge 1: emit",
+		"fanout: pona.bot.v1.BotService/Publish", "fanout: route", "fanout: route", "fanout: store",
+	}
+	found := spans.of(t, trace, len(want))
+	if names := namesOf(found); !slices.Equal(names, want) {
+		t.Errorf("spans %q, want %q", names, want)
+	}
+	linked(t, found, caller)
+	names := map[string]string{}
+	for _, s := range found {
+		names[s.id] = s.name
+		if s.attributes["pona.replayed"] == true {
+			names[s.id] = "replay"
+		}
+	}
+	for edge, from := range map[string]string{"edge 0": "route", "edge 1": "replay"} {
+		i := slices.IndexFunc(found, func(s span) bool { return s.instance == edge && s.name == "deliver" })
+		if i < 0 || names[found[i].parent] != from {
+			t.Errorf("%s has its span not from a %s: %+v", edge, from, found)
+		}
+	}
+}
+
+// cable is a TCP connection to an address that can be cut.
+type cable struct {
+	address string
+
+	mu    sync.Mutex
+	isCut bool
+	ends  map[net.Conn]struct{}
+}
+
+func lay(t *testing.T, to string) *cable {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cable{address: listener.Addr().String(), ends: map[net.Conn]struct{}{}}
+	var carrying sync.WaitGroup
+	carrying.Go(func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			for _, ends := range [][2]net.Conn{{near, far}, {far, near}} {
+				c.hold(ends[0])
+				carrying.Go(func() {
+					_, _ = io.Copy(ends[0], ends[1])
+					near.Close()
+					far.Close()
+				})
+			}
+		}
+	})
+	t.Cleanup(func() { listener.Close(); c.cut(); carrying.Wait() })
+	return c
+}
+
+// hold closes an end when the cable is cut, or at once where it is.
+func (c *cable) hold(end net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends[end] = struct{}{}
+	if c.isCut {
+		end.Close()
+	}
+}
+
+func (c *cable) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.isCut = true
+	for end := range c.ends {
+		end.Close()
+	}
+	clear(c.ends)
+}
+
+func (c *cable) mend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.isCut = false
 }
 
 func dial(t *testing.T, address string) *grpc.ClientConn {

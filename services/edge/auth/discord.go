@@ -37,7 +37,7 @@ type Discord struct {
 	budget   *budget
 	breakers [2]*breaker // of calls with a user's credential, and with the bot's
 	trouble  trouble
-	asked    *prometheus.CounterVec
+	measured *measured
 }
 
 // NewDiscord checks the options; nothing is asked yet. The error names the option.
@@ -63,6 +63,7 @@ func NewDiscord(options DiscordOptions) (*Discord, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
 	transport.MaxConnsPerHost = 64 // more questions at once wait for their turn, within Timeout
+	budget := newBudget(options.Invalid)
 	return &Discord{
 		options: options,
 		client: &http.Client{
@@ -71,10 +72,10 @@ func NewDiscord(options DiscordOptions) (*Discord, error) {
 		},
 		hasher:   newHasher(nil),
 		limits:   newLimits(),
-		budget:   newBudget(options.Invalid),
+		budget:   budget,
 		breakers: [2]*breaker{newBreaker("users"), newBreaker("members")},
 		trouble:  trouble{log: options.Log},
-		asked:    newAsked(options.Metrics),
+		measured: measure(options.Metrics, budget),
 	}, nil
 }
 

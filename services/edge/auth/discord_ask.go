@@ -35,20 +35,28 @@ var errLimited = errors.New("rate limited by Discord")
 func (d *Discord) ask(ctx context.Context, path string, credential Credential, b bucket) (answer, error) {
 	leave, err := d.limits.enter(ctx, b, d.options.Timeout/2)
 	if err != nil {
+		if errors.Is(err, errLimited) {
+			d.measured.limit.Inc()
+		}
 		return answer{}, err
 	}
 	defer leave()
 	settle, wait := d.breakers[b.breaker()].allow()
 	if wait > 0 {
+		d.measured.breaker.Inc()
 		return answer{}, &Unavailable{RetryAfter: wait, Cause: errors.New("Discord has failed several times in a row")}
 	}
 	back, wait := d.budget.take()
 	if wait > 0 {
 		settle(nil)
+		d.measured.budget.Inc()
 		return answer{}, &Unavailable{RetryAfter: wait, Cause: errors.New("too many calls were invalid")}
 	}
 	got, err := d.send(ctx, path, credential)
-	back(counts(got))
+	invalid := counts(got)
+	if back(invalid); invalid {
+		d.measured.invalid.Inc()
+	}
 	failed := err
 	if err == nil && (got.status >= 500 || !isJSON(got) && got.status != http.StatusTooManyRequests) {
 		failed = errors.New("no answer")
@@ -92,7 +100,7 @@ func (d *Discord) send(ctx context.Context, path string, credential Credential) 
 		got.status, got.header = response.StatusCode, response.Header
 		got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	}
-	d.asked.WithLabelValues(statusLabel(got.status)).Inc()
+	d.measured.asked.WithLabelValues(statusLabel(got.status)).Inc()
 	var because *url.Error
 	if errors.As(err, &because) {
 		err = because.Err

@@ -27,11 +27,9 @@ func counts(got answer) bool {
 // budget keeps invalid calls below a number in any ten minutes: half of it at once, the other half spread
 // evenly. Calls under way count as invalid until they prove otherwise.
 type budget struct {
-	mu      sync.Mutex
-	spent   *rate.Limiter // a token is one invalid call
-	flying  int
-	refused int64 // calls not made
-	invalid int64 // calls that were
+	mu     sync.Mutex
+	spent  *rate.Limiter // a token is one invalid call
+	flying int
 }
 
 func newBudget(most int) *budget {
@@ -44,7 +42,6 @@ func (b *budget) take() (back func(invalid bool), wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if missing := float64(b.flying+1) - b.spent.Tokens(); missing > 0 {
-		b.refused++
 		return nil, max(time.Duration(missing/float64(b.spent.Limit())*float64(time.Second)), time.Millisecond)
 	}
 	b.flying++
@@ -56,7 +53,9 @@ func (b *budget) back(invalid bool) {
 	defer b.mu.Unlock()
 	b.flying--
 	if invalid {
-		b.invalid++
 		b.spent.Allow() // is there: take has seen to it
 	}
 }
+
+// left is how many invalid calls there may be now.
+func (b *budget) left() float64 { return max(b.spent.Tokens(), 0) }

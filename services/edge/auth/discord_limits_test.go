@@ -8,8 +8,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
+
+// wantHeldBack expects so many calls not to have been made, all for one cause.
+func wantHeldBack(t testing.TB, in prometheus.Gatherer, cause string, want int) {
+	t.Helper()
+	const name = "pona_edge_discord_held_back_total"
+	now := metrics.Read(in)
+	if is, all := now.Sum(name, "cause", cause), now.Sum(name); is != float64(want) || all != is {
+		t.Errorf("held back: %v for %s of %v, want %d", is, cause, all, want)
+	}
+}
 
 // TestBucketsAreNotOverdrawn has more members of one guild come at once than Discord answers for in one window.
 func TestBucketsAreNotOverdrawn(t *testing.T) {
@@ -36,7 +49,8 @@ func TestBucketsAreNotOverdrawn(t *testing.T) {
 func TestWhoWouldWaitTooLongIsToldToComeBack(t *testing.T) {
 	f := edgetest.StartDiscord(t)
 	f.Limit(1, time.Minute)
-	g := newDiscord(t, f, func(s *setup) { s.discord.Timeout = 200 * time.Millisecond })
+	counted := prometheus.NewRegistry()
+	g := newDiscord(t, f, func(s *setup) { s.discord.Timeout, s.discord.Metrics = 200*time.Millisecond, counted })
 	if _, err := g.Authorize(t.Context(), 1000, bearer("user1")); err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +62,7 @@ func TestWhoWouldWaitTooLongIsToldToComeBack(t *testing.T) {
 	if n := f.Invalid(); n != 0 {
 		t.Errorf("%d calls were too many", n)
 	}
+	wantHeldBack(t, counted, "limit", 1)
 	if _, err := g.Authorize(t.Context(), 1001, bearer("user3")); err != nil {
 		t.Errorf("another guild: %v", err)
 	}
@@ -67,7 +82,12 @@ func BenchmarkBadTokens(b *testing.B) {
 // badTokens has that many tokens come that Discord does not know, and gives how many calls that cost.
 func badTokens(t testing.TB, tokens, most int) int {
 	f := edgetest.StartDiscord(t)
-	g := newDiscord(t, f, func(s *setup) { s.discord.Invalid = most })
+	counted := prometheus.NewRegistry()
+	g := newDiscord(t, f, func(s *setup) { s.discord.Invalid, s.discord.Metrics = most, counted })
+	left := func() float64 { return metrics.Read(counted).Sum("pona_edge_discord_invalid_left") }
+	if budget := metrics.Read(counted).Sum("pona_edge_discord_invalid_budget"); budget != float64(most/2) || left() != budget {
+		t.Errorf("of a budget of %v invalid calls %v are left", budget, left())
+	}
 	if _, err := g.Authorize(t.Context(), 1000, bearer("user1")); err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +116,13 @@ func badTokens(t testing.TB, tokens, most int) int {
 	invalid := f.Invalid()
 	if invalid >= most || invalid != refused || refused == 0 || putOff == 0 {
 		t.Errorf("%d refused with %d invalid calls, %d put off; must be below %d", refused, invalid, putOff, most)
+	}
+	wantHeldBack(t, counted, "budget", putOff)
+	if n := metrics.Read(counted).Sum("pona_edge_discord_invalid_requests_total"); n != float64(invalid) {
+		t.Errorf("%d calls were invalid, and %v are counted", invalid, n)
+	}
+	if left() >= float64(most/10) {
+		t.Errorf("%v invalid calls are left", left())
 	}
 	if _, err := g.Authorize(t.Context(), 1000, bearer("user1")); err != nil {
 		t.Errorf("a known user afterwards: %v", err)
@@ -154,7 +181,8 @@ func TestAFailingDiscordIsLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := edgetest.StartDiscord(t)
 			f.Answer(func(w http.ResponseWriter, r *http.Request) bool { trouble(w, r); return true })
-			g := newDiscord(t, f, func(s *setup) { s.discord.Timeout = 200 * time.Millisecond }) // each must get there
+			counted := prometheus.NewRegistry()
+			g := newDiscord(t, f, func(s *setup) { s.discord.Timeout, s.discord.Metrics = 200*time.Millisecond, counted }) // each must get there
 			for user := range 20 {
 				_, err := g.Authorize(t.Context(), 1000, bearer(fmt.Sprint("user", user+1)))
 				var unavailable *Unavailable
@@ -165,6 +193,7 @@ func TestAFailingDiscordIsLeftAlone(t *testing.T) {
 			if n := f.Asked(""); n != breakAfter {
 				t.Errorf("asked %d times, want %d", n, breakAfter)
 			}
+			wantHeldBack(t, counted, "breaker", 20-breakAfter)
 		})
 	}
 }

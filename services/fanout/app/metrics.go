@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -9,18 +10,27 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/metrics"
 	"github.com/pona-realtime/pona/pkg/service"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
 
-// measureLag adds how far the partitions, which are read together, are behind the stream.
+// measureLag adds how far the partitions, which are read together, are behind the stream. A fanout that has not opened
+// it has none, and is behind in none.
 func (a *App) measureLag() {
-	promauto.With(a.registry).NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "pona_fanout_lag_events", Help: "Events stored that this fanout's partitions have not handled, all together.",
-	}, func() float64 {
-		if s := a.stream.Load(); s != nil {
-			return float64(s.Lag())
+	make := promauto.With(a.registry)
+	lag := func(value func(stream.Lag) float64) func() float64 {
+		return func() float64 {
+			if s := a.stream.Load(); s != nil {
+				return value(s.Lag())
+			}
+			return 0
 		}
-		return 0
-	})
+	}
+	make.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "pona_fanout_lag_events", Help: "Events stored that this fanout's partitions have not handled, all together; as NATS said last, which is asked every three seconds.",
+	}, lag(func(l stream.Lag) float64 { return float64(l.Events) }))
+	make.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "pona_fanout_lag_seconds", Help: "Time since all events stored by then are known to have been handled: three at most, or more when events are handled late, reading stands still or NATS does not answer.",
+	}, lag(func(l stream.Lag) float64 { return l.Time.Seconds() }))
 }
 
 // summary is a fanout in a few numbers: GET /v1/metrics, and the line of the log.
@@ -29,6 +39,7 @@ type summary struct {
 	Partitions      float64            `json:"partitions"`
 	PartitionsOwned []uint32           `json:"partitionsOwned"`
 	LagEvents       float64            `json:"lagEvents"`
+	LagSeconds      float64            `json:"lagSeconds"`
 	Peers           float64            `json:"peers"`
 	Edges           float64            `json:"edges"`
 	Bots            float64            `json:"bots"`
@@ -49,6 +60,7 @@ func (a *App) summarize(now, earlier metrics.Reading, uptime time.Duration) any 
 		Partitions:      now.Sum("pona_fanout_partitions"),
 		PartitionsOwned: a.owner.Owned(),
 		LagEvents:       now.Sum("pona_fanout_lag_events"),
+		LagSeconds:      now.Sum("pona_fanout_lag_seconds"),
 		Peers:           now.Sum("pona_fanout_peers"),
 		Edges:           now.Sum("pona_fanout_edges"),
 		Bots:            now.Sum("pona_fanout_bots"),
@@ -69,6 +81,7 @@ func (a *App) adminMux() *http.ServeMux {
 	metrics.Handle(mux, a.registry, a.summary)
 	mux.Handle("GET /v1/report", &service.Reporter{
 		Program: Program, Settings: &a.settings, Health: a.health, Metrics: a.summary.Now, Warnings: a.warnings,
+		Servers: map[string]func(context.Context) string{"nats": a.nats.version, "redis": a.redis.Version},
 	})
 	return mux
 }

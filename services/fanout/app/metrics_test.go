@@ -3,14 +3,18 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
+	"github.com/pona-realtime/pona/services/fanout/stream"
 )
 
 // get asks a fanout's admin port.
@@ -72,4 +76,64 @@ func TestMetrics(t *testing.T) {
 	if len(page.Owned) != 8 || page.Events["stored"] != 1 || page.Edges != 1 {
 		t.Errorf("/v1/metrics: %+v", page)
 	}
+}
+
+// TestReadingStandsStill pauses the consumer that reads for all partitions. Their leases hold, and nothing else tells of it.
+func TestReadingStandsStill(t *testing.T) {
+	n := fanouttest.StartNATS(t)
+	f := startReady(t, n.URL())
+	js, err := jetstream.New(n.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := js.Stream(t.Context(), stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := func(do func(consumer string) error) {
+		t.Helper()
+		for consumer := range events.ListConsumers(t.Context()).Info() {
+			if err := do(consumer.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+				t.Fatal(err)
+			}
+		}
+	}
+	var page struct {
+		PartitionsOwned       []int
+		LagEvents, LagSeconds float64
+	}
+	await := func(what string, is func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(fanouttest.Patience); ; time.Sleep(50 * time.Millisecond) {
+			if err := json.Unmarshal(f.get(t, "/v1/metrics"), &page); err != nil {
+				t.Fatal(err)
+			}
+			if is() {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %+v", what, page)
+			}
+		}
+	}
+	bot := fanouttest.NewBot(t, f.GRPCAddr())
+	bot.Publish(fanouttest.Volume(guild, 1))
+	await("all is well", func() bool { return page.LagEvents == 0 && page.LagSeconds < 1 })
+	published := 1
+	await("reading stands still", func() bool {
+		if page.LagEvents == 0 { // another consumer may just have taken the place of one that is paused
+			each(func(consumer string) error {
+				_, err := events.PauseConsumer(t.Context(), consumer, time.Now().Add(time.Hour))
+				return err
+			})
+			published++
+			bot.Publish(fanouttest.Volume(guild, published))
+		}
+		return page.LagEvents > 0 && page.LagSeconds > 5 && len(page.PartitionsOwned) == 8
+	})
+	each(func(consumer string) error {
+		_, err := events.ResumeConsumer(t.Context(), consumer)
+		return err
+	})
+	await("it goes on", func() bool { return page.LagEvents == 0 && page.LagSeconds < 1 })
 }

@@ -170,7 +170,7 @@ func (o *Owner) acquire(ctx, background context.Context, number uint32) error {
 		lease: granted, cancel: cancel, ended: make(chan struct{}),
 		partition: newPartition(running, granted, o.events.Load(), o.checkpoints, o.ages, o.options.MaxReplayBytes, o.log),
 	}
-	t.partition.mirror, t.partition.tracer = o.options.Mirror, o.options.Tracer
+	t.partition.mirror, t.partition.tooOld, t.partition.tracer = o.options.Mirror, o.measured.tooOld, o.options.Tracer
 	o.mu.Lock()
 	o.held[number] = t
 	o.mu.Unlock()

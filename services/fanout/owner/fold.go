@@ -11,7 +11,7 @@ import (
 // event folds what comes next in a guild. The caller holds mu.
 func (p *partition) event(g *guild, d *edgev1.Delivery) {
 	if d.GetTraceparent() != "" {
-		defer p.trace(g, d)()
+		defer p.trace(g, d, len(g.edges))()
 	}
 	if err := fold(g, d); err != nil {
 		p.log.Warn("an event that nobody can use is left out", "guild", g.id, "sequence", d.GetSequence(), "error", err)

@@ -12,6 +12,7 @@ type measured struct {
 	takeovers prometheus.Histogram
 	lost      prometheus.Counter
 	oversize  prometheus.Counter
+	tooOld    prometheus.Counter
 }
 
 func (o *Owner) measure(in prometheus.Registerer) *measured {
@@ -32,6 +33,10 @@ func (o *Owner) measure(in prometheus.Registerer) *measured {
 		}),
 		oversize: make.NewCounter(prometheus.CounterOpts{
 			Name: "pona_fanout_oversize_checkpoints_total", Help: "Checkpoints of guilds whose state is larger than the NATS server's max_payload allows.",
+		}),
+		tooOld: make.NewCounter(prometheus.CounterOpts{
+			Name: "pona_fanout_mirror_too_old_total",
+			Help: "Events that were not mirrored, because they were stored 5 s or more before they came; after a takeover the owner before has mirrored most of them.",
 		}),
 	}
 }

@@ -17,6 +17,7 @@ func (p *partition) reflect(d *edgev1.Delivery) {
 		return
 	}
 	if stored := d.GetStoredAtNs(); stored != 0 && time.Since(time.Unix(0, stored)) >= mirrorAge {
+		p.tooOld.Inc()
 		return
 	}
 	if ev, err := decode(d); err == nil { // otherwise folding it says so

@@ -5,8 +5,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pona-realtime/pona/pkg/metrics"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
@@ -39,13 +42,18 @@ func TestWhatIsMirrored(t *testing.T) {
 			"cannot be read":   {&edgev1.Delivery{GuildId: guild, Sequence: 1, Event: []byte{1}, StoredAtNs: ago(0)}, false},
 		} {
 			mirrored := false
-			p := &partition{mirror: func(guildID uint64, ev *playerv1.Event) {
+			counted := prometheus.NewRegistry()
+			tooOld := promauto.With(counted).NewCounter(prometheus.CounterOpts{Name: "too_old"})
+			p := &partition{tooOld: tooOld, mirror: func(guildID uint64, ev *playerv1.Event) {
 				if mirrored = true; guildID != guild || ev.GetGuildId() != guild {
 					t.Errorf("%s: %d, %v", name, guildID, ev)
 				}
 			}}
 			if p.reflect(test.d); mirrored != test.want {
 				t.Errorf("%s: mirrored %t", name, mirrored)
+			}
+			if is := metrics.Read(counted).Sum("too_old") == 1; is != (name == "too old") {
+				t.Errorf("%s: counted as too old: %t", name, is)
 			}
 			(&partition{}).reflect(test.d) // without a mirror
 		}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pona-realtime/pona/pkg/tracing"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
@@ -22,6 +24,7 @@ type partition struct {
 	ages        *ages
 	maxReplay   int
 	mirror      func(guildID uint64, ev *playerv1.Event) // nil for none
+	tooOld      prometheus.Counter                       // events that it was not told; not nil where there is a mirror
 	tracer      *tracing.Tracer                          // nil for none
 	log         *slog.Logger
 	flushing    sync.Mutex     // one checkpoint at a time; taken before mu

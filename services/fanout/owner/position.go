@@ -48,7 +48,7 @@ func (p *partition) place(g *guild, position *early) {
 func (p *partition) pass(g *guild, position *early) {
 	d := position.delivery
 	if d.GetTraceparent() != "" {
-		defer p.trace(g, d)()
+		defer p.trace(g, d, len(g.edges))()
 	}
 	if err := fold(g, d); err != nil {
 		p.log.Warn("a position that nobody can use is left out", "guild", g.id, "error", err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/semaphore"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -107,6 +108,9 @@ func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err e
 		p.log.Debug("edges get a snapshot instead of what they missed", "guild", g.id, "edges", len(r.waiting), "reason", err)
 	}
 	events = chain(events, r.missed.After)
+	if err == nil {
+		defer p.traceAgain(g, r, events)()
+	}
 	for _, w := range r.waiting {
 		if err != nil {
 			g.startOver(w.edge)
@@ -120,6 +124,30 @@ func (p *partition) finish(g *guild, r *replay, events []*edgev1.Delivery, err e
 			}
 		}
 		g.edges = append(g.edges, w.edge)
+	}
+}
+
+// traceAgain begins the spans of events that edges have missed, beside those of the edges that had them in time.
+func (p *partition) traceAgain(g *guild, r *replay, events []*edgev1.Delivery) (end func()) {
+	var ends []func()
+	for _, d := range events {
+		if d.GetTraceparent() == "" {
+			continue
+		}
+		edges := 0
+		for _, w := range r.waiting {
+			if d.GetSequence() > w.after {
+				edges++
+			}
+		}
+		if edges > 0 {
+			ends = append(ends, p.trace(g, d, edges, attribute.Bool("pona.replayed", true)))
+		}
+	}
+	return func() {
+		for _, end := range ends {
+			end()
+		}
 	}
 }
 

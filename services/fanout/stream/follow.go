@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -44,9 +45,8 @@ func (s *Stream) History(ctx context.Context, r Range) (events []*edgev1.Deliver
 		return nil, false, err // nor would the read ever come to its end
 	}
 	size, done := 0, false
-	err = s.read(ctx, []string{s.ofGuild(r.GuildID)}, r.After, func(d *edgev1.Delivery, _ uint32, _ uint64) bool {
+	err = s.read(ctx, []string{s.ofGuild(r.GuildID)}, r.After, nil, func(d *edgev1.Delivery, _ place) bool {
 		done = d.GetSequence() >= r.UpTo
-		d.Traceparent = "" // what is read again has been traced
 		if d.GetSequence() <= r.UpTo {
 			events = append(events, d)
 			size += len(d.GetEvent())
@@ -103,17 +103,22 @@ func (s *Stream) Positions(partition uint32, handle func(d *edgev1.Delivery, aft
 	return func() { _ = sub.Unsubscribe() }, nil // an error means that the connection is gone, and the subscription with it
 }
 
-// Lag is how many stored events of the partitions that are followed have not been handled.
-func (s *Stream) Lag() uint64 { return s.reader.lag.Load() }
+// place is where a stored event stands.
+type place struct {
+	partition uint32
+	number    uint64 // among the events of its consumer, from 1 on
+	more      uint64 // of which there were so many after it when it was sent
+	storedAt  time.Time
+}
 
-// read hands the stored events of subjects to handle until that says false or ctx ends, with the partition
-// of each and how many more there are; then it returns nil. An error means that some may be missing from
-// there on: the consumer is gone, as it is with its server, or says nothing any more.
+// read hands the stored events of subjects to handle until that says false or ctx ends; then it returns nil. An
+// error means that some may be missing from there on: the consumer is gone, as it is with its server, or says
+// nothing any more. Meanwhile beside runs, nil for nothing, until its ctx ends.
 //
 // This is jetstream's ordered consumer but for its patience. That one waits ten seconds for the answer to
 // a request that no leader has heard, and then longer each time; here the caller tries again soon.
-func (s *Stream) read(ctx context.Context, subjects []string, after uint64, handle func(d *edgev1.Delivery, partition uint32, more uint64) bool) error {
-	messages, err := s.consume(ctx, subjects, after)
+func (s *Stream) read(ctx context.Context, subjects []string, after uint64, beside func(context.Context, jetstream.Consumer), handle func(*edgev1.Delivery, place) bool) error {
+	consumer, messages, err := s.consume(ctx, subjects, after)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -122,6 +127,13 @@ func (s *Stream) read(ctx context.Context, subjects []string, after uint64, hand
 	}
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
+	if beside != nil {
+		watching, enough := context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() { beside(watching, consumer) })
+		defer watch.Wait()
+		defer enough()
+	}
 	for expected := uint64(1); ; expected++ {
 		msg, err := messages.Next()
 		if ctx.Err() != nil {
@@ -144,7 +156,7 @@ func (s *Stream) read(ctx context.Context, subjects []string, after uint64, hand
 			Event:       msg.Data(),
 			StoredAtNs:  meta.Timestamp.UnixNano(),
 			Traceparent: s.traceparent(msg.Headers()),
-		}, partition, meta.NumPending) {
+		}, place{partition, expected, meta.NumPending, meta.Timestamp}) {
 			return nil
 		}
 	}
@@ -153,7 +165,7 @@ func (s *Stream) read(ctx context.Context, subjects []string, after uint64, hand
 var errGap = errors.New("a message was lost on its way")
 
 // consume makes a consumer that lives as long as somebody reads, on one server, in memory.
-func (s *Stream) consume(ctx context.Context, subjects []string, after uint64) (jetstream.MessagesContext, error) {
+func (s *Stream) consume(ctx context.Context, subjects []string, after uint64) (jetstream.Consumer, jetstream.MessagesContext, error) {
 	ctx, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	consumer, err := s.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
@@ -167,7 +179,8 @@ func (s *Stream) consume(ctx context.Context, subjects []string, after uint64) (
 		MemoryStorage:     true,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes), jetstream.PullHeartbeat(consumerHeartbeat))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(prefetchMessages, prefetchBytes), jetstream.PullHeartbeat(consumerHeartbeat))
+	return consumer, messages, err
 }

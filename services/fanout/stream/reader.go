@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -16,7 +15,7 @@ const settle = 50 * time.Millisecond
 // reader reads the events of all partitions that one process follows by one consumer, because NATS looks
 // at every stored event once for each consumer: one for each partition would cost partitions × events.
 type reader struct {
-	lag atomic.Uint64
+	lag lag
 
 	mu        sync.Mutex // held while a handler runs
 	followers map[uint32]*follower
@@ -66,19 +65,20 @@ func (r *reader) settled() {
 // Another error means that NATS refused, and Run may be called again: it goes on where it was.
 func (s *Stream) Run(ctx context.Context) error {
 	r := &s.reader
-	defer r.lag.Store(0)
 	for ctx.Err() == nil {
 		reading, again := context.WithCancel(ctx)
 		subjects, after := r.begin(s.partitions, again)
 		var err error
 		if len(subjects) > 0 {
-			err = s.read(reading, subjects, after, func(d *edgev1.Delivery, partition uint32, more uint64) bool {
-				r.lag.Store(more)
-				r.hand(d, partition)
+			r.lag.begin()
+			err = s.read(reading, subjects, after, r.lag.watch, func(d *edgev1.Delivery, at place) bool {
+				r.lag.came(at.number, at.more)
+				r.hand(d, at.partition)
+				r.lag.did(at.number, at.storedAt)
 				return reading.Err() == nil
 			})
 		} else {
-			r.lag.Store(0)
+			r.lag.rest()
 			<-reading.Done()
 		}
 		again()
@@ -86,6 +86,7 @@ func (s *Stream) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	r.lag.rest()
 	return nil
 }
 
