@@ -3,7 +3,6 @@ package docs
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,6 +52,10 @@ func TestCommands(t *testing.T) {
 					if i+1 < len(all) && all[i+1].is("text") {
 						want = all[i+1]
 					}
+					if guild := playsIn(want.lines()); guild != "" {
+						performBot(t, stack, folder, script, want.lines(), guild)
+						continue
+					}
 					perform(t, folder, stack.adapt(script), want.lines())
 				case len(b.info) == 2 && strings.HasPrefix(b.info[1], "test/"):
 					is, err := os.ReadFile(filepath.Join(root, b.info[1]))
@@ -98,6 +101,12 @@ func likeRoot(t *testing.T, root, programs string) string {
 // must end well by itself.
 func perform(t *testing.T, folder, script string, want []string) {
 	t.Helper()
+	meanwhile(t, folder, script, nil, want, func(*expecting) {})
+}
+
+// meanwhile is perform with more in the environment, and with something that is done once all lines have come.
+func meanwhile(t *testing.T, folder, script string, environment, want []string, do func(*expecting)) {
+	t.Helper()
 	if strings.Contains(script, "go run ./test/") {
 		folder, _ = filepath.Abs("../..") // go follows no links to a workspace
 	}
@@ -105,47 +114,81 @@ func perform(t *testing.T, folder, script string, want []string) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	command.Dir = folder
+	command.Env = append(os.Environ(), environment...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with what the shell starts
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
-	output := &expecting{want: want, seen: cancel}
+	output := &expecting{more: make(chan struct{})}
 	command.Stdout, command.Stderr = output, output
-	err := command.Run()
-	switch missing := output.missing(); {
-	case len(missing) > 0:
-		t.Errorf("%s\nended with %v before it said %q; it said\n%s", script, err, missing, output.text())
-	case len(want) == 0 && err != nil:
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var err error // read after ended
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err = command.Wait()
+		output.end()
+	}()
+	defer func() { // also where do fails the test at once
+		cancel()
+		<-ended
+	}()
+	lacking := output.await(want)
+	if len(want) > 0 && len(lacking) == 0 {
+		do(output)
+		return
+	}
+	<-ended
+	switch {
+	case len(lacking) > 0:
+		t.Errorf("%s\nended with %v before it said %q; it said\n%s", script, err, lacking, output.text())
+	case err != nil:
 		t.Errorf("%s\nended with %v; it said\n%s", script, err, output.text())
-	case err != nil && len(want) > 0 && ctx.Err() == nil && !errors.As(err, new(*exec.ExitError)):
-		t.Error(err)
 	}
 }
 
 // expecting is an output in which lines are waited for, each as a part of one.
 type expecting struct {
-	mu   sync.Mutex
-	all  bytes.Buffer
-	want []string
-	seen func() // called once all have come
-	done bool
+	mu    sync.Mutex
+	all   bytes.Buffer
+	more  chan struct{} // closed and replaced with every write
+	ended bool
 }
 
 func (e *expecting) Write(p []byte) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all.Write(p)
-	if len(e.want) > 0 && !e.done && len(missing(e.all.String(), e.want)) == 0 {
-		e.done = true
-		e.seen()
-	}
+	close(e.more)
+	e.more = make(chan struct{})
 	return len(p), nil
 }
 
-func (e *expecting) missing() []string { return missing(e.text(), e.want) }
+// end says that nothing more comes.
+func (e *expecting) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
+	close(e.more)
+}
 
 func (e *expecting) text() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.all.String()
+}
+
+// await waits until all lines have come, in their order, or the output has ended, and returns those that have not.
+func (e *expecting) await(lines []string) []string {
+	for {
+		e.mu.Lock()
+		lacking, more, ended := missing(e.all.String(), lines), e.more, e.ended
+		e.mu.Unlock()
+		if len(lacking) == 0 || ended {
+			return lacking
+		}
+		<-more
+	}
 }
 
 // missing are the lines that have not come, in their order.
