@@ -11,9 +11,9 @@ import (
 type Stats struct {
 	// Held now.
 	Polling, WebSocket int // sessions by transport
-	QueuedFrames       int // frames that wait for sessions that do not read
+	QueuedFrames       int // frames that wait for clients that do not read, for a poll, or a moment for a flusher
 	QueuedBytes        int
-	Backlogs           int // sessions for which something waits
+	Backlogs           int // sessions for which something waits, but for a flusher
 
 	Peak int // most sessions at the same time
 
@@ -194,7 +194,7 @@ func (s *Server) Stats() Stats {
 
 // addTo adds what the session holds.
 func (s *Session) addTo(out *Stats) {
-	frames, bytes := 0, 0
+	frames, bytes, posted, draining := 0, 0, 0, false
 	s.mu.Lock()
 	open, ws := s.state == stateOpen, s.ws.Load()
 	if ws == nil {
@@ -209,12 +209,16 @@ func (s *Session) addTo(out *Stats) {
 	} else {
 		out.WebSocket++
 		ws.mu.Lock()
-		frames, bytes = len(ws.queue.entries), ws.queue.bytes
+		frames, bytes, draining = len(ws.queue.entries), ws.queue.bytes, ws.draining
+		if ws.pending != nil {
+			posted = ws.pending.leaves()
+			bytes += ws.pending.size
+		}
 		ws.mu.Unlock()
 	}
-	out.QueuedFrames += frames
+	out.QueuedFrames += frames + posted
 	out.QueuedBytes += bytes
-	if frames > 0 {
+	if frames > 0 || draining { // what is being drained is no longer in the queue
 		out.Backlogs++
 	}
 }

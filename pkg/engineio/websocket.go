@@ -42,7 +42,7 @@ type webSocket struct {
 	draining bool // a drain goroutine runs
 	queue    queue
 	pending  *Frame   // posted, to be written by a flusher
-	owed     bool     // a flusher has been promised
+	owed     *Poster  // whose Flush has it written; nil: none
 	session  *Session // hears of a failure; nil while probing
 }
 

@@ -7,7 +7,7 @@ import (
 
 const (
 	cacheName = "pona_edge_cache_requests_total"
-	cacheHelp = "Look-ups in the edge's caches."
+	cacheHelp = "Look-ups in the edge's caches; of namespaces, those of guilds."
 )
 
 func cacheLabels(cache, outcome string) prometheus.Labels {

@@ -25,12 +25,14 @@ var build = settings.Build{Version: "v1", Commit: "0123", Go: "go1"}
 
 func TestReading(t *testing.T) {
 	r := NewRegistry("clock", build)
-	CacheRequests(r, "guild", "hit").Add(3)
+	hits := CacheRequests(r, "guild", "hit")
+	hits.Add(2)
 	CacheRequests(r, "guild", "miss").Add(1)
 	CacheRequests(r, "user", "miss").Add(2)
 	h := promauto.With(r).NewHistogram(prometheus.HistogramOpts{Name: "pona_clock_tick_seconds", Help: "Ticks.", Buckets: Latency})
 	h.Observe(1)
 	earlier := Read(r)
+	hits.Inc()
 	h.Observe(2)
 	h.Observe(4)
 	now := Read(r)
@@ -40,6 +42,8 @@ func TestReading(t *testing.T) {
 		"guild hits":       {now.Sum(cacheName, "cache", "guild", "outcome", "hit"), 3},
 		"missing":          {now.Sum("pona_none"), 0},
 		"by cache":         {now.By("cache", cacheName)["guild"], 4},
+		"since, by cache":  {now.BySince(earlier, "cache", cacheName)["guild"], 1},
+		"nothing since":    {now.BySince(now, "cache", cacheName, "outcome", "hit")["guild"], 0},
 		"ticks":            {now.Count("pona_clock_tick_seconds"), 3},
 		"mean":             {now.MeanSince(earlier, "pona_clock_tick_seconds"), 3},
 		"mean of nothing":  {now.MeanSince(now, "pona_clock_tick_seconds"), 0},
@@ -79,7 +83,14 @@ func TestSummaryWindow(t *testing.T) {
 func TestSummaryLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewSummary(prometheus.NewRegistry(), func(_, _ Reading, up time.Duration) any {
-			return map[string]float64{"uptimeSeconds": up.Seconds()}
+			return struct {
+				Uptime  float64            `json:"uptimeSeconds"`
+				Sent    float64            `json:"messagesSent"`
+				Mean    float64            `json:"averageLatency"`
+				Reasons map[string]float64 `json:"disconnects"`
+				Owned   []uint32           `json:"owned"`
+				None    map[string]float64 `json:"none"`
+			}{up.Seconds(), 12345678, 0.25, map[string]float64{"ping timeout": 2}, []uint32{1, 2}, map[string]float64{}}
 		})
 		var out, text strings.Builder
 		done := make(chan struct{})
@@ -89,11 +100,13 @@ func TestSummaryLog(t *testing.T) {
 		defer cancel()
 		go func() { defer close(done); s.Log(ctx, log, time.Minute) }()
 		<-done
-		if lines := strings.Count(out.String(), `"metrics":{"uptimeSeconds":`); lines != 2 {
-			t.Errorf("%d lines: %s", lines, out.String())
-		}
-		if !strings.Contains(text.String(), "metrics=map[uptimeSeconds:60]") {
-			t.Errorf("people read %s", text.String())
+		for form, lines := range map[string]int{
+			`"metrics":{"uptimeSeconds":60,"messagesSent":12345678,"averageLatency":0.25,"disconnects":{"ping timeout":2},"owned":[1,2],"none":{}}}`:                                strings.Count(out.String(), "\n"),
+			`metrics.uptimeSeconds=60 metrics.messagesSent=12345678 metrics.averageLatency=0.25 metrics.disconnects="{\"ping timeout\":2}" metrics.owned="[1,2]" metrics.none="{}"`: strings.Count(text.String(), "\n"),
+		} {
+			if !strings.Contains(out.String()+text.String(), form) || lines != 2 {
+				t.Errorf("%d lines, and no %s: %s%s", lines, form, out.String(), text.String())
+			}
 		}
 	})
 }

@@ -56,6 +56,15 @@ func (r Reading) By(label, name string, labels ...string) map[string]float64 {
 	return by
 }
 
+// BySince is By of what has been added after the earlier reading.
+func (r Reading) BySince(earlier Reading, label, name string, labels ...string) map[string]float64 {
+	by := r.By(label, name, labels...)
+	for value, before := range earlier.By(label, name, labels...) {
+		by[value] -= before
+	}
+	return by
+}
+
 // Labels yields each label of a family's series, a pair of name and value as often as there are series that have it.
 func (r Reading) Labels(name string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {

@@ -1,10 +1,12 @@
 package metrics
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -67,9 +69,37 @@ func (s *Summary) Log(ctx context.Context, log *slog.Logger, every time.Duration
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			log.Info("performance", "metrics", s.Now())
+			log.LogAttrs(ctx, slog.LevelInfo, "performance", slog.Attr{Key: "metrics", Value: slog.GroupValue(attributes(s.Now())...)})
 		}
 	}
+}
+
+// attributes are the fields of a summary, with the names that the page has. A field that is no number stays
+// JSON, so that a line of text has one key for it.
+func attributes(summary any) (all []slog.Attr) {
+	text, err := json.Marshal(summary)
+	if err != nil {
+		return []slog.Attr{slog.Any("error", err)}
+	}
+	fields := json.NewDecoder(bytes.NewReader(text))
+	_, _ = fields.Token() // what Marshal has written can be read
+	for fields.More() {
+		name, _ := fields.Token()
+		var value json.RawMessage
+		_ = fields.Decode(&value)
+		all = append(all, slog.Attr{Key: name.(string), Value: valueOf(value)})
+	}
+	return all
+}
+
+func valueOf(text json.RawMessage) slog.Value {
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		return slog.Int64Value(n)
+	}
+	if n, err := strconv.ParseFloat(string(text), 64); err == nil {
+		return slog.Float64Value(n)
+	}
+	return slog.AnyValue(text)
 }
 
 // Handle adds GET /metrics (Prometheus), GET /v1/metrics (the summary) and GET /live/ (a page that shows it) to

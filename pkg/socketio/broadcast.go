@@ -3,8 +3,6 @@ package socketio
 import (
 	"errors"
 	"slices"
-
-	"github.com/pona-realtime/pona/pkg/engineio"
 )
 
 // Emit encodes an event once and sends it to the addressed sockets; errors are NewPacket's and Send's.
@@ -18,89 +16,80 @@ func (b Broadcast) Emit(event string, args ...any) error {
 
 // Send sends a run of packets as one unit: encoded once, one write for each socket. This node's sockets
 // always get it; an error says that those of other nodes do not, or not all of it.
-func (b Broadcast) Send(packets ...*Packet) (failed error) {
+func (b Broadcast) Send(packets ...*Packet) error { return b.Deliver(nil, packets...) }
+
+// Deliver is Send for who wants to know when it is done, and what it came to: written, if not nil, is called once,
+// for each namespace, when all addressed sockets of this node have been written to; at once where there are none.
+// It is told how many they are, and the bytes given to them, before framing and compression. What then still
+// waits for a client's poll, in the queue of one that does not read, or to be encrypted, counts as written. It may
+// be called before Deliver returns, by this goroutine or another one, with locks held: it must neither wait nor
+// use the server.
+func (b Broadcast) Deliver(written func(sockets, bytes int), packets ...*Packet) (failed error) {
 	if len(packets) == 0 {
 		return nil
 	}
 	if b.parent != nil {
 		for _, part := range b.parts() {
-			failed = errors.Join(failed, part.Send(packets...))
+			failed = errors.Join(failed, part.Deliver(written, packets...))
 		}
 		return failed
 	}
-	for _, s := range b.deliver(packets, nil) {
+	for _, s := range b.deliver(packets, written) {
 		s.tellAllOutgoing(packets)
 	}
 	return b.publish(packets)
 }
 
-// Reach is what a broadcast came to on this node.
-type Reach struct {
-	Sockets int
-	Bytes   int64 // given to them, before framing and compression
-}
-
-// Deliver is Send for who wants to know what it came to, and when: it returns when everything has been written, or
-// waits for a client that does not read. So the caller writes to all sockets itself, one after the other. It is for one
-// namespace, and not for volatile events; of others it reports nothing.
-func (b Broadcast) Deliver(packets ...*Packet) (reach Reach, failed error) {
-	if len(packets) == 0 || b.parent != nil || b.volatile {
-		return reach, b.Send(packets...)
-	}
-	var reached []*engineio.Session
-	for _, s := range b.deliver(packets, func(s *Socket, f *engineio.Frame) {
-		reached = append(reached, s.conn.session)
-		reach.Sockets++
-		reach.Bytes += int64(f.Size())
-	}) {
-		s.tellAllOutgoing(packets)
-	}
-	engineio.FlushNow(reached)
-	return reach, b.publish(packets)
-}
-
 // deliver sends packets within one namespace and returns the sockets whose outgoing listeners are to
-// be told. Each socket reached is given to note, if that is not nil.
-func (b Broadcast) deliver(packets []*Packet, note func(*Socket, *engineio.Frame)) (watchers []*Socket) {
+// be told.
+func (b Broadcast) deliver(packets []*Packet, written func(sockets, bytes int)) (watchers []*Socket) {
 	n := b.nsp
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	watchers = b.watchers()
 	r := run{packets: packets, uncompressed: b.uncompressed}
-	if b.volatile {
-		b.each(func(s *Socket) { s.write(r.frame(s), true) })
-		return watchers
+	if !b.volatile {
+		r.packets = n.history.record(b.rooms, b.except, packets)
+		if b.atMost() > fewSockets {
+			b.post(&r, written)
+			n.mu.Unlock()
+			return watchers
+		}
 	}
-	r.packets = n.history.record(b.rooms, b.except, packets)
-	newest := n.history.newest()
-	if b.atMost() <= fewSockets {
-		b.each(func(s *Socket) {
-			s.sent = newest
-			f := r.frame(s)
-			s.write(f, false)
-			if note != nil && f != nil {
-				note(s, f)
-			}
-		})
-		return watchers
+	sockets, bytes := b.write(&r)
+	n.mu.Unlock()
+	if written != nil {
+		written(sockets, bytes)
 	}
+	return watchers
+}
+
+// write writes to all addressed sockets. The namespace's lock is held.
+func (b Broadcast) write(r *run) (sockets, bytes int) {
+	newest := b.nsp.history.newest()
 	b.each(func(s *Socket) {
-		s.sent = newest
-		f := r.frame(s)
-		if f == nil {
-			return
+		if !b.volatile {
+			s.sent = newest
 		}
-		if s.conn.session.Post(f) {
-			n.owed = append(n.owed, s.conn.session)
-		}
-		if note != nil {
-			note(s, f)
+		if f := r.frame(s); f != nil {
+			s.write(f, b.volatile)
+			sockets++
+			bytes += f.Size()
 		}
 	})
-	n.server.engine.Flush(n.owed)
-	clear(n.owed)
-	n.owed = n.owed[:0]
-	return watchers
+	return sockets, bytes
+}
+
+// post has a flusher write to all addressed sockets. The namespace's lock is held.
+func (b Broadcast) post(r *run, written func(sockets, bytes int)) {
+	n := b.nsp
+	newest := n.history.newest()
+	b.each(func(s *Socket) {
+		s.sent = newest
+		if f := r.frame(s); f != nil {
+			n.poster.Post(s.conn.session, f)
+		}
+	})
+	n.server.engine.Flush(&n.poster, written)
 }
 
 // fewSockets are written to by whoever broadcasts; for more it pays to wake a flusher, so that the

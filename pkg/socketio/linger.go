@@ -16,7 +16,7 @@ func (s *Server) enter(name string, auth json.RawMessage) *Namespace {
 	}
 	s.mu.Unlock()
 	if n != nil {
-		s.counters.found.Add(1)
+		s.counters.countFound(n)
 		return n
 	}
 	for _, p := range parents {
@@ -35,7 +35,7 @@ func (s *Server) child(p *ParentNamespace, name string) *Namespace {
 	if n := s.namespaces[name]; n != nil {
 		n.pending++
 		s.mu.Unlock()
-		s.counters.found.Add(1)
+		s.counters.countFound(n)
 		return n
 	}
 	made := newNamespace(s, name, p)

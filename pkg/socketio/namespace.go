@@ -25,7 +25,7 @@ type Namespace struct {
 	rooms   map[string]*room     // without those that are a socket's own
 	walks   uint64               // numbers the walks of Broadcast.each
 	history *history             // of a MemoryRecovery; nil without
-	owed    []*engineio.Session  // Broadcast.Send's
+	poster  engineio.Poster      // Broadcast.Send's
 	watched map[*Socket]struct{} // those with outgoing listeners
 
 	// Guarded by Server.mu.

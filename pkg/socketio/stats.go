@@ -12,7 +12,7 @@ type Stats struct {
 	Engine engineio.Stats // of the connections; one of them may have sockets in many namespaces
 
 	Namespaces int    // that live
-	Found      uint64 // CONNECTs to a namespace that lived
+	Found      uint64 // CONNECTs to a namespace of a parent's that lived; others always do
 	Made       uint64 // CONNECTs for which one was made
 	Rooms      int    // in all namespaces, without those that are a socket's own
 
@@ -49,6 +49,12 @@ type counters struct {
 	recovered, unknownPID        atomic.Uint64
 	missedTooMuch                atomic.Uint64
 	ended                        [9]atomic.Uint64 // as endings
+}
+
+func (c *counters) countFound(n *Namespace) {
+	if n.parent != nil {
+		c.found.Add(1)
+	}
 }
 
 func (c *counters) countJoin(recovered bool) {

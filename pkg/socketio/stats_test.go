@@ -38,7 +38,7 @@ func TestStats(t *testing.T) {
 	await(t, ended)
 
 	got := s.Stats()
-	if got.Namespaces != 3 || got.Rooms != 4 || got.Found != 4 || got.Made != 1 || got.Sockets != 2 || got.Joined != 4 || got.NotAllowed != 1 || got.NotFound != 1 {
+	if got.Namespaces != 3 || got.Rooms != 4 || got.Found != 1 || got.Made != 1 || got.Sockets != 2 || got.Joined != 4 || got.NotAllowed != 1 || got.NotFound != 1 {
 		t.Errorf("%+v", got)
 	}
 	if got.Engine.WebSocket != 2 || got.Engine.OpenedWebSocket != 2 {

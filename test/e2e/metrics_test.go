@@ -166,13 +166,13 @@ func TestMetricsFollowTheTraffic(t *testing.T) {
 	})
 	edge.moves(t, "events", map[string]any{
 		"pona_edge_event_latency_seconds_count hop=stream": 2, "pona_edge_event_latency_seconds_count hop=fanout": 2,
-		"pona_edge_event_latency_seconds_count hop=edge": 2, "pona_edge_event_latency_seconds_count hop=whole": 2,
+		"pona_edge_event_latency_seconds_count hop=link": 2, "pona_edge_event_latency_seconds_count hop=edge": 2, "pona_edge_event_latency_seconds_count hop=whole": 2,
 		"pona_edge_batch_events": 2, "pona_edge_batch_events_count": atLeast(1), "pona_edge_sent_messages_total": 6, "pona_edge_sent_bytes_total": atLeast(15000),
 		"pona_edge_compressions_total transport=websocket": 1, "pona_edge_compression_input_bytes_total transport=websocket": atLeast(5000),
 		"pona_edge_compression_output_bytes_total transport=websocket": atLeast(20),
 	})
 	const latency = "pona_edge_event_latency_seconds"
-	for _, hop := range []string{"stream", "fanout", "edge"} {
+	for _, hop := range []string{"stream", "fanout", "link", "edge"} {
 		if part, whole := edge.last.Sum(latency, "hop", hop), edge.last.Sum(latency, "hop", "whole"); part <= 0 || part > whole {
 			t.Errorf("events took %v s in hop %s, %v s in all", part, hop, whole)
 		}

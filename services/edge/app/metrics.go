@@ -34,9 +34,9 @@ var (
 	compressed      = metrics.Counter("pona_edge_compressions_total", "Messages or answers compressed, each once for all its recipients.", "transport")
 	compressedIn    = metrics.Counter("pona_edge_compression_input_bytes_total", "Bytes before compression.", "transport")
 	compressedOut   = metrics.Counter("pona_edge_compression_output_bytes_total", "Bytes after compression.", "transport")
-	queueFrames     = metrics.Gauge("pona_edge_queue_frames", "Frames that wait for clients that do not read.")
-	queueBytes      = metrics.Gauge("pona_edge_queue_bytes", "Bytes that wait for clients that do not read.")
-	backlogs        = metrics.Gauge("pona_edge_backlogged_connections", "Sessions for which something waits.")
+	queueFrames     = metrics.Gauge("pona_edge_queue_frames", "Frames that wait: for clients that do not read, for those between two polls, or a moment for the goroutine that writes to large rooms.")
+	queueBytes      = metrics.Gauge("pona_edge_queue_bytes", "Bytes that wait: for clients that do not read, for those between two polls, or a moment for the goroutine that writes to large rooms.")
+	backlogs        = metrics.Gauge("pona_edge_backlogged_connections", "Sessions for which something waits that their client does not read, or has not polled yet.")
 	conflated       = metrics.Counter("pona_edge_conflated_frames_total", "Frames that a newer one replaced while they waited.")
 	dropped         = metrics.Counter("pona_edge_dropped_messages_total", "Volatile messages not sent, because the client's transport could not take them.")
 	pings           = prometheus.NewDesc("pona_edge_ping_round_trip_seconds", "Time from a ping to its pong.", nil, nil)
@@ -148,14 +148,14 @@ type summary struct {
 	TotalConnections      float64            `json:"totalConnections"`
 	MessagesSent          float64            `json:"messagesSent"`
 	MessagesReceived      float64            `json:"messagesReceived"`
-	AverageLatency        float64            `json:"averageLatency"` // ms from the bot to the socket's write, of the last minute
+	AverageLatency        float64            `json:"averageLatency"` // ms from the bot to the write to the last socket, of the last minute
 	AveragePing           float64            `json:"averagePing"`    // ms from a ping to its pong, of the last minute
 	NamespaceCount        float64            `json:"namespaceCount"`
 	RoomCount             float64            `json:"roomCount"`
 	GuildCount            float64            `json:"guildCount"`
 	UptimeSeconds         float64            `json:"uptimeSeconds"`
-	CacheHitRates         map[string]float64 `json:"cacheHitRates"`    // 0 to 1 each, since the start; of those that were asked
-	CompressionRatio      float64            `json:"compressionRatio"` // bytes before to bytes after; 0 where nothing was compressed
+	CacheHitRates         map[string]float64 `json:"cacheHitRates"`    // 0 to 1 each, of the last minute; of those that were asked in it
+	CompressionRatio      float64            `json:"compressionRatio"` // bytes before to bytes after, since the start; 0 where nothing was compressed
 	BackloggedConnections float64            `json:"backloggedConnections"`
 	Disconnects           map[string]float64 `json:"disconnects"` // by reason
 	FanoutsConnected      float64            `json:"fanoutsConnected"`
@@ -181,8 +181,9 @@ func summarize(now, earlier metrics.Reading, uptime time.Duration) any {
 		Disconnects:           now.By("reason", "pona_edge_disconnects_total"),
 		FanoutsConnected:      now.Sum("pona_edge_fanouts_connected"),
 	}
-	hits := now.By("cache", "pona_edge_cache_requests_total", "outcome", "hit")
-	for cache, all := range now.By("cache", "pona_edge_cache_requests_total") {
+	const requests = "pona_edge_cache_requests_total"
+	hits := now.BySince(earlier, "cache", requests, "outcome", "hit")
+	for cache, all := range now.BySince(earlier, "cache", requests) {
 		if all > 0 {
 			s.CacheHitRates[cache] = hits[cache] / all
 		}

@@ -2,7 +2,7 @@ package app
 
 import (
 	"encoding/json"
-	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +54,6 @@ func TestMetrics(t *testing.T) {
 		{now.Sum("pona_edge_cache_requests_total", "cache", "namespace", "outcome", "miss"), 1, "namespaces made"},
 		{now.Sum("pona_edge_cache_requests_total", "cache", "namespace", "outcome", "hit"), 1, "namespaces found"},
 		{now.Sum("pona_edge_cache_requests_total", "cache", "guild"), 2, "guilds asked for"},
-		{now.Count("pona_edge_event_latency_seconds", "hop", "edge"), 1, "events measured"},
 	} {
 		if want.is != want.want {
 			t.Errorf("%s: %v, want %v", want.name, want.is, want.want)
@@ -145,11 +144,69 @@ func TestMetricNames(t *testing.T) {
 	}
 }
 
+// TestPerformanceIsLogged reads a line in both formats, which have the names of /v1/metrics.
 func TestPerformanceIsLogged(t *testing.T) {
 	s := local(t)
 	withFanout(t, &s)
 	s.PerformanceLog = 10 * time.Millisecond
-	log := logOf(`"activeConnections":0`)
-	start(t, s, slog.New(slog.NewJSONHandler(log, nil)))
-	await(t, log.told)
+	for format, line := range map[string]string{
+		"json": `"metrics":{"activeConnections":0,"peakConnections":0,`,
+		"text": ` msg=performance metrics.activeConnections=0 metrics.peakConnections=0 `,
+	} {
+		log := logOf(line)
+		s.LogFormat = format
+		a := start(t, s, s.Logger(log))
+		await(t, log.told)
+		page := map[string]any{}
+		if _, body := get(t, "http://"+a.AdminAddr()+"/v1/metrics"); json.Unmarshal([]byte(body), &page) != nil {
+			t.Fatal(body)
+		}
+		logged := log.String()
+		for name := range page {
+			if !strings.Contains(logged, `"`+name+`":`) && !strings.Contains(logged, " metrics."+name+"=") {
+				t.Errorf("%s: no %s in %s", format, name, logged)
+			}
+		}
+		if format == "text" && !strings.Contains(logged, ` metrics.disconnects="{\"forced close\":0,`) {
+			t.Errorf("reasons are not to be read: %s", logged)
+		}
+	}
+}
+
+// TestLatencyOfALargeRoom publishes to more listeners than the goroutine that receives writes to itself: the event has passed
+// each hop once, and the hops are the whole.
+func TestLatencyOfALargeRoom(t *testing.T) {
+	s := local(t)
+	_, p := withFanout(t, &s)
+	a := started(t, s)
+	clients := make([]*edgetest.Client, 64)
+	for i := range clients {
+		clients[i] = edgetest.DialWebSocket(t, a.Addr())
+		clients[i].Connect(guild100, as(i+1))
+		clients[i].Joined(guild100)
+		clients[i].Handshake(guild100)
+	}
+	event := edgetest.Volume("1")
+	event.PublishedAtNs = time.Now().Add(-time.Second).UnixNano()
+	p.Publish(100, event)
+	p.Publish(100, edgetest.Position("1"))
+	p.Publish(100, edgetest.Generic("nobody is here", "x", "[]"))
+	for _, c := range clients {
+		c.Event(guild100)
+	}
+	const latency = "pona_edge_event_latency_seconds"
+	now := metrics.Read(a.registry)
+	for deadline := time.Now().Add(edgetest.Patience); now.Count(latency, "hop", "edge") == 0 && time.Now().Before(deadline); now = metrics.Read(a.registry) {
+		time.Sleep(time.Millisecond) // the last listener has it a moment before it is measured
+	}
+	var sum float64
+	for _, hop := range []string{"stream", "fanout", "link", "edge"} {
+		if n := now.Count(latency, "hop", hop); n != 1 {
+			t.Errorf("%v events have passed %s", n, hop)
+		}
+		sum += now.Sum(latency, "hop", hop)
+	}
+	if whole := now.Sum(latency, "hop", "whole"); whole < 1 || math.Abs(sum-whole) > 1e-3 {
+		t.Errorf("the hops are %v s together, the whole is %v s", sum, whole)
+	}
 }

@@ -107,7 +107,7 @@ func (s *Stream) Reset(guildID uint64) {
 // Batch gives deliveries; see [Delivery].
 func (s *Stream) Batch(deliveries ...*edgev1.Delivery) {
 	s.send(&edgev1.DeliverResponse{Message: &edgev1.DeliverResponse_Batch{
-		Batch: &edgev1.Batch{Deliveries: deliveries},
+		Batch: &edgev1.Batch{Deliveries: deliveries, SentAtNs: time.Now().UnixNano()},
 	}})
 }
 

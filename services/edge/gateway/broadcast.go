@@ -7,21 +7,24 @@ import "github.com/pona-realtime/pona/pkg/socketio"
 const everybody = "everybody"
 
 // Broadcast sends a run of packets to a room of a guild's namespace, or to all who have entered it. The
-// traceparent names the span of an event that is traced; empty for others.
-func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Packet, traceparent string) {
+// traceparent names the span of an event that is traced; empty for others. written, if not nil, is called as
+// socketio's Deliver does: when all of them have been written to.
+func (g *Gateway) Broadcast(guildID uint64, room string, packets []*socketio.Packet, traceparent string, written func(sockets, bytes int)) {
 	namespace := g.server.Lookup(namespaceOf(guildID))
-	if namespace == nil {
-		return // nobody has joined yet
+	if namespace == nil { // nobody has joined yet
+		if written != nil {
+			written(0, 0)
+		}
+		return
 	}
 	if room == "" {
 		room = everybody
 	}
 	to := namespace.To(room).Local() // every edge has the event from a fanout
 	if traceparent != "" {
-		g.emitTraced(to, room, packets, traceparent)
-		return
+		written = g.traceEmit(room, packets, traceparent, written)
 	}
-	_ = to.Send(packets...)
+	_ = to.Deliver(written, packets...) // Local: no other node misses it
 }
 
 // Restart has everybody who has entered a guild connect again: what they missed is gone, so that they

@@ -87,8 +87,10 @@ func (g *Gateway) command(l *listener, e *socketio.Event) {
 		if before != nil {
 			select {
 			case <-before:
-			case <-ctx.Done():
-				_ = e.Ack(refused("no answer in time"))
+			case <-ctx.Done(): // it has never left this edge
+				err := status.FromContextError(ctx.Err()).Err()
+				g.measured.count(err)
+				_ = e.Ack(refused(g.reason(l, err)))
 				return
 			}
 		}

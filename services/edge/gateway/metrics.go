@@ -40,6 +40,11 @@ const (
 
 func (m *measured) dispatched(began time.Time, err error) {
 	m.took.Observe(time.Since(began).Seconds())
+	m.count(err)
+}
+
+// count counts a command by what became of it.
+func (m *measured) count(err error) {
 	outcome := "failed"
 	switch status.Code(err) {
 	case codes.OK:

@@ -10,25 +10,29 @@ import (
 	"github.com/pona-realtime/pona/pkg/tracing"
 )
 
-// emitTraced sends packets in a span that ends when the last socket has been written to.
-func (g *Gateway) emitTraced(to socketio.Broadcast, room string, packets []*socketio.Packet, traceparent string) {
+// traceEmit begins a span of sending packets, which ends when the last socket has been written to. It returns what
+// is to be called then, in place of written.
+func (g *Gateway) traceEmit(room string, packets []*socketio.Packet, traceparent string, written func(sockets, bytes int)) func(sockets, bytes int) {
 	span := g.options.Tracer.Follow(traceparent, "emit", trace.WithSpanKind(trace.SpanKindProducer))
 	if span == nil {
-		_ = to.Send(packets...)
-		return
+		return written
 	}
-	events := make([]string, len(packets))
-	for i, p := range packets {
-		events[i] = p.Event()
+	return func(sockets, bytes int) {
+		events := make([]string, len(packets))
+		for i, p := range packets {
+			events[i] = p.Event()
+		}
+		span.SetAttributes(
+			attribute.StringSlice("pona.events", events),
+			attribute.String("pona.room", room),
+			attribute.Int("pona.sockets", sockets),
+			attribute.Int("pona.bytes", bytes),
+		)
+		span.End()
+		if written != nil {
+			written(sockets, bytes)
+		}
 	}
-	reach, err := to.Deliver(packets...)
-	span.SetAttributes(
-		attribute.StringSlice("pona.events", events),
-		attribute.String("pona.room", room),
-		attribute.Int("pona.sockets", reach.Sockets),
-		attribute.Int64("pona.bytes", reach.Bytes),
-	)
-	tracing.End(span, err)
 }
 
 // trace begins the span of a command, the first of its trace; end ends it, when it has been acknowledged.

@@ -33,6 +33,8 @@ type audience struct {
 	listeners map[uint64]*listener // by user
 	runs      []string             // every Broadcast, as "room: n packets"
 	restarts  int
+	late      bool     // writes when the test says so
+	unwritten []func() // what is to be called then
 }
 
 type listener struct {
@@ -40,14 +42,23 @@ type listener struct {
 	got   []*socketio.Packet
 }
 
-func (a *audience) Broadcast(_ uint64, room string, packets []*socketio.Packet, _ string) {
+func (a *audience) Broadcast(_ uint64, room string, packets []*socketio.Packet, _ string, written func(sockets, bytes int)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.runs = append(a.runs, fmt.Sprintf("%s: %d", room, len(packets)))
+	reached := 0
 	for _, l := range a.listeners {
 		if room == "" || slices.Contains(l.rooms, room) {
 			l.got = append(l.got, packets...)
+			reached++
 		}
+	}
+	switch {
+	case written == nil:
+	case a.late:
+		a.unwritten = append(a.unwritten, func() { written(reached, 10*reached) })
+	default:
+		written(reached, 10*reached)
 	}
 }
 
@@ -83,5 +94,5 @@ func snapshot(c *Cache, guildID, sequence uint64, state *playerv1.GuildState) {
 }
 
 func deliver(c *Cache, guildID, sequence uint64, event *playerv1.Event) {
-	c.Deliver(&edgev1.Delivery{GuildId: guildID, Sequence: sequence, StoredAtNs: time.Now().UnixNano()}, event)
+	c.Deliver(&edgev1.Delivery{GuildId: guildID, Sequence: sequence, StoredAtNs: time.Now().UnixNano()}, event, nil)
 }

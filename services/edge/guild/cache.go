@@ -49,7 +49,9 @@ type Upstream interface {
 type Audience interface {
 	// Broadcast sends a run of packets to who is in a room of the guild, or to all of the guild's
 	// listeners if the room is empty, as one unit. The traceparent names the span that it belongs to, empty for none.
-	Broadcast(guildID uint64, room string, packets []*socketio.Packet, traceparent string)
+	// written, if not nil, is called once: when all of them have been written to, with how many they are and the
+	// bytes they were given. It may be called at once, or later by anybody.
+	Broadcast(guildID uint64, room string, packets []*socketio.Packet, traceparent string, written func(sockets, bytes int))
 
 	// Restart has every listener of the guild join anew: events that it has not been sent are gone.
 	Restart(guildID uint64)

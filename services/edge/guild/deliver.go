@@ -2,6 +2,7 @@ package guild
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/pona-realtime/pona/pkg/player"
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -33,8 +34,10 @@ func (c *Cache) Snapshot(snapshot *edgev1.Snapshot) {
 	g.advance(sequence)
 }
 
-// Deliver folds an event, which came as d, into its guild's state, and broadcasts what it emits.
-func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
+// Deliver folds an event, which came as d, into its guild's state, and broadcasts what it emits. written, if not
+// nil, is called when all listeners have been written to, with how many they are; they may be 0. Of an event
+// that is not broadcast it does not hear.
+func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event, written func(sockets, bytes int)) {
 	g := c.guild(d.GetGuildId())
 	if g == nil {
 		return
@@ -49,7 +52,7 @@ func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
 	if err := player.Fold(g.state, event); err != nil {
 		c.options.Log.Warn("event of a kind that this edge does not know", "guild", g.id, "sequence", sequence, "error", err)
 	} else if g.holds.Load() > 0 { // who comes later enters with the state
-		c.broadcast(g, sequence, event, d.GetTraceparent())
+		c.broadcast(g, sequence, event, d.GetTraceparent(), written)
 	}
 	if sequence != 0 {
 		c.history.add(entryOf(d, event))
@@ -58,7 +61,7 @@ func (c *Cache) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
 }
 
 // broadcast sends what an event emits; runs for the same room as one unit.
-func (c *Cache) broadcast(g *guild, sequence uint64, event *playerv1.Event, traceparent string) {
+func (c *Cache) broadcast(g *guild, sequence uint64, event *playerv1.Event, traceparent string, written func(sockets, bytes int)) {
 	if defective() {
 		return
 	}
@@ -67,7 +70,22 @@ func (c *Cache) broadcast(g *guild, sequence uint64, event *playerv1.Event, trac
 		c.options.Log.Warn("event that cannot be sent", "guild", g.id, "event", event.GetEventId(), "error", err)
 		return
 	}
+	if len(runs) > 1 && written != nil {
+		written = gather(len(runs), written)
+	}
 	for _, run := range runs {
-		c.audience.Broadcast(g.id, run.room, run.packets, traceparent)
+		c.audience.Broadcast(g.id, run.room, run.packets, traceparent, written)
+	}
+}
+
+// gather calls written with the sums when it has been called n times.
+func gather(n int, written func(sockets, bytes int)) func(sockets, bytes int) {
+	var calls, allSockets, allBytes atomic.Int64
+	return func(sockets, bytes int) {
+		allSockets.Add(int64(sockets))
+		allBytes.Add(int64(bytes))
+		if calls.Add(1) == int64(n) {
+			written(int(allSockets.Load()), int(allBytes.Load()))
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pona-realtime/pona/pkg/player"
 	"github.com/pona-realtime/pona/pkg/socketio"
+	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 	"github.com/pona-realtime/pona/services/edge/edgetest"
 )
@@ -95,8 +96,8 @@ func TestJoinsAreAtomic(t *testing.T) {
 // perGuild is an audience for each guild.
 type perGuild map[uint64]*audience
 
-func (p perGuild) Broadcast(guildID uint64, room string, packets []*socketio.Packet, _ string) {
-	p[guildID].Broadcast(guildID, room, packets, "")
+func (p perGuild) Broadcast(guildID uint64, room string, packets []*socketio.Packet, _ string, written func(sockets, bytes int)) {
+	p[guildID].Broadcast(guildID, room, packets, "", written)
 }
 
 func (p perGuild) Restart(guildID uint64) { p[guildID].Restart(guildID) }
@@ -163,4 +164,64 @@ func TestAnUnknownKindIsPassedOver(t *testing.T) {
 		t.Errorf("%d packets", len(got))
 	}
 	c.Applied(t.Context(), 7, 3)
+}
+
+// TestWrittenIsToldOnce delivers events for a room, and for nobody.
+func TestWrittenIsToldOnce(t *testing.T) {
+	c, a, u := newCache(t, Options{})
+	hold(t, c, u, 7, 1)
+	a.enter(c, 7, 1)
+	a.enter(c, 7, 2)
+	a.late = true
+	var told [][2]int
+	give := func(sequence uint64, event *playerv1.Event) {
+		t.Helper()
+		c.Deliver(&edgev1.Delivery{GuildId: 7, Sequence: sequence}, event, func(sockets, bytes int) { told = append(told, [2]int{sockets, bytes}) })
+	}
+	write := func() {
+		for _, f := range a.unwritten {
+			if len(told) != 0 {
+				t.Error("told before all have been written to")
+			}
+			f()
+		}
+		a.unwritten = nil
+	}
+	want := func(what string, want ...[2]int) {
+		t.Helper()
+		if !slices.Equal(told, want) {
+			t.Errorf("%s: told %v, want %v", what, told, want)
+		}
+		told = nil
+	}
+	give(2, volume(2))
+	want("not yet written")
+	write()
+	want("one room", [2]int{2, 20})
+	give(2, volume(2))
+	give(4, &playerv1.Event{EventId: "of tomorrow"})
+	write()
+	want("what has come before, and what nobody knows")
+	give(5, edgetest.Generic("nowhere", "x", "[]"))
+	write()
+	want("an empty room", [2]int{0, 0})
+	c.Release(7)
+	give(6, volume(6))
+	write()
+	want("nobody listens")
+	c.Deliver(&edgev1.Delivery{GuildId: 8, Sequence: 1}, volume(1), func(int, int) { t.Error("a guild that nobody has asked for") })
+}
+
+// TestRunsAreWrittenTogether is for an event with emits for several rooms, of which there is no kind yet.
+func TestRunsAreWrittenTogether(t *testing.T) {
+	var told [][2]int
+	written := gather(3, func(sockets, bytes int) { told = append(told, [2]int{sockets, bytes}) })
+	written(1, 10)
+	written(0, 0)
+	if len(told) != 0 {
+		t.Errorf("told %v before the last one", told)
+	}
+	if written(2, 20); !slices.Equal(told, [][2]int{{3, 30}}) {
+		t.Errorf("told %v", told)
+	}
 }

@@ -54,8 +54,10 @@ type Guilds interface {
 	Snapshot(snapshot *edgev1.Snapshot)
 
 	// Deliver gives the event that follows the snapshot or the event before, as it came and decoded.
-	// Positions have sequence 0.
-	Deliver(d *edgev1.Delivery, event *playerv1.Event)
+	// Positions have sequence 0. written, if not nil, is to be called when all who listen have been written
+	// to, with how many they are; of an event that is not for anybody it need not be. It may be called later,
+	// and does not wait.
+	Deliver(d *edgev1.Delivery, event *playerv1.Event, written func(sockets, bytes int))
 }
 
 // Links are the connections to all fanouts. All methods may be called at the same time.

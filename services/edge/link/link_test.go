@@ -23,7 +23,7 @@ func (r recorder) Snapshot(s *edgev1.Snapshot) {
 	r <- fmt.Sprintf("%d:%d", s.GetGuildId(), s.GetSequence())
 }
 
-func (r recorder) Deliver(d *edgev1.Delivery, event *playerv1.Event) {
+func (r recorder) Deliver(d *edgev1.Delivery, event *playerv1.Event, _ func(sockets, bytes int)) {
 	r <- fmt.Sprintf("%d=%d %s%s", d.GetGuildId(), d.GetSequence(),
 		event.GetVolumeUpdated().GetVolume(), event.GetPositionUpdated().GetPosition())
 }
@@ -56,7 +56,13 @@ func run(t *testing.T, fanouts ...*edgetest.Fanout) (*Links, recorder) {
 func runWith(t *testing.T, options Options) (*Links, recorder) {
 	t.Helper()
 	got := make(recorder, 1024)
-	l, err := New(got, options)
+	return runTo(t, got, options), got
+}
+
+// runTo starts links that end before the test does.
+func runTo(t *testing.T, guilds Guilds, options Options) *Links {
+	t.Helper()
+	l, err := New(guilds, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +70,7 @@ func runWith(t *testing.T, options Options) (*Links, recorder) {
 	ended := make(chan struct{})
 	go func() { l.Run(ctx); close(ended) }()
 	t.Cleanup(func() { stop(); <-ended })
-	return l, got
+	return l
 }
 
 // accept is the edge's next stream to f, past its greeting.

@@ -163,7 +163,7 @@ func (s *stream) batch(batch *edgev1.Batch) error {
 		if r == nil {
 			continue
 		}
-		err := s.deliver(r, delivery, came)
+		err := s.deliver(r, delivery, batch.GetSentAtNs(), came)
 		switch {
 		case err == nil:
 			said.resumed = said.resumed && delivery.GetSequence() == 0
@@ -191,7 +191,7 @@ func (s *stream) resume(r *route, said *said) {
 
 // deliver gives the guild what comes next of it, and drops what has come before. With errGap nothing is
 // delivered, because something is missing before it.
-func (s *stream) deliver(r *route, delivery *edgev1.Delivery, came time.Time) error {
+func (s *stream) deliver(r *route, delivery *edgev1.Delivery, sentAtNs int64, came time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sequence := delivery.GetSequence()
@@ -214,8 +214,7 @@ func (s *stream) deliver(r *route, delivery *edgev1.Delivery, came time.Time) er
 	if delivery.GetTraceparent() != "" {
 		defer s.trace(delivery, event, came)()
 	}
-	s.links.guilds.Deliver(delivery, event)
-	s.links.measured.delivered(delivery, event.GetPublishedAtNs(), came)
+	s.links.guilds.Deliver(delivery, event, s.links.measured.written(delivery, event.GetPublishedAtNs(), sentAtNs, came))
 	return nil
 }
 

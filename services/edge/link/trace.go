@@ -11,8 +11,8 @@ import (
 	playerv1 "github.com/pona-realtime/pona/proto/pona/player/v1"
 )
 
-// trace makes a span of a delivery's way through this edge, from its coming on, the parent of what is emitted; end
-// ends it.
+// trace makes a span of a delivery's way through this edge, from its coming on until it has been given to who
+// writes, the parent of what is emitted; end ends it.
 func (s *stream) trace(d *edgev1.Delivery, event *playerv1.Event, came time.Time) (end func()) {
 	span := s.links.options.Tracer.Follow(d.GetTraceparent(), "deliver", tracing.Since(came),
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(

@@ -2,6 +2,7 @@ package route
 
 import (
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -68,6 +69,17 @@ func TestWhatGathersGoesTogetherInOrder(t *testing.T) {
 	}
 	if e.bytes != 0 {
 		t.Errorf("%d bytes are still counted", e.bytes)
+	}
+}
+
+func TestABatchSaysWhenItWasSent(t *testing.T) {
+	e := newEdge("e", 1<<20)
+	e.Event(delivery(1, 1, "a"))
+	items, _ := e.take(nil)
+	before := time.Now().UnixNano()
+	message, _, _ := next(items)
+	if at := message.GetBatch().GetSentAtNs(); at < before || at > time.Now().UnixNano() {
+		t.Errorf("%d, which was sent after %d", at, before)
 	}
 }
 

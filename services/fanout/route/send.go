@@ -1,6 +1,8 @@
 package route
 
 import (
+	"time"
+
 	"google.golang.org/grpc"
 
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
@@ -64,6 +66,6 @@ func next(items []item) (message *edgev1.DeliverResponse, count, size int) {
 		deliveries[i] = items[i].delivery
 	}
 	return &edgev1.DeliverResponse{Message: &edgev1.DeliverResponse_Batch{
-		Batch: &edgev1.Batch{Deliveries: deliveries},
+		Batch: &edgev1.Batch{Deliveries: deliveries, SentAtNs: time.Now().UnixNano()},
 	}}, count, size
 }

@@ -761,8 +761,11 @@ func (x *Reset) GetGuildId() uint64 {
 
 // Batch is what gathered while the one before was being sent.
 type Batch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Deliveries    []*Delivery            `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Deliveries []*Delivery            `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// When the fanout gave the batch to the stream, nanoseconds since 1970 UTC; 0 where unknown. Measures
+	// latency only.
+	SentAtNs      int64 `protobuf:"varint,2,opt,name=sent_at_ns,json=sentAtNs,proto3" json:"sent_at_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -802,6 +805,13 @@ func (x *Batch) GetDeliveries() []*Delivery {
 		return x.Deliveries
 	}
 	return nil
+}
+
+func (x *Batch) GetSentAtNs() int64 {
+	if x != nil {
+		return x.SentAtNs
+	}
+	return 0
 }
 
 type Delivery struct {
@@ -1337,11 +1347,13 @@ const file_pona_edge_v1_edge_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\v2\x1a.pona.player.v1.GuildStateR\x05state\x12\x14\n" +
 	"\x05trail\x18\x04 \x03(\x04R\x05trail\"\"\n" +
 	"\x05Reset\x12\x19\n" +
-	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"?\n" +
+	"\bguild_id\x18\x01 \x01(\x04R\aguildId\"]\n" +
 	"\x05Batch\x126\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x16.pona.edge.v1.DeliveryR\n" +
-	"deliveries\"\xc8\x01\n" +
+	"deliveries\x12\x1c\n" +
+	"\n" +
+	"sent_at_ns\x18\x02 \x01(\x03R\bsentAtNs\"\xc8\x01\n" +
 	"\bDelivery\x12\x19\n" +
 	"\bguild_id\x18\x01 \x01(\x04R\aguildId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
