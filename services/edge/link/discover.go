@@ -37,7 +37,7 @@ func (l *Links) discover(ctx context.Context) (found map[string]bool, complete b
 			continue
 		}
 		bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
-		addresses, err := net.DefaultResolver.LookupHost(bounded, host)
+		addresses, err := l.options.LookUp(bounded, host)
 		cancel()
 		if err != nil {
 			complete = false

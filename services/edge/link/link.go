@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -26,11 +27,12 @@ import (
 
 // Options tunes [Links].
 type Options struct {
-	EdgeID    string        // names this edge in the fanouts' logs; unique in the cluster
-	Fanouts   []string      // host:port each, or dns:///name:port for all addresses of a name
-	Discovery time.Duration // between two look-ups of a name; 0 means 5s
-	Timeout   time.Duration // of one command; 0 means 5s
-	Log       *slog.Logger  // fanouts coming and going; nil means none
+	EdgeID    string                                                                 // names this edge in the fanouts' logs; unique in the cluster
+	Fanouts   []string                                                               // host:port each, or dns:///name:port for all addresses of a name
+	Discovery time.Duration                                                          // between two look-ups of a name; 0 means 5s
+	LookUp    func(ctx context.Context, name string) (addresses []string, err error) // nil means the system's resolver
+	Timeout   time.Duration                                                          // of one command; 0 means 5s
+	Log       *slog.Logger                                                           // fanouts coming and going; nil means none
 
 	Security credentials.TransportCredentials // of the fanouts; nil means none
 
@@ -89,6 +91,9 @@ func New(guilds Guilds, options Options) (*Links, error) {
 	}
 	if options.Discovery <= 0 {
 		options.Discovery = 5 * time.Second
+	}
+	if options.LookUp == nil {
+		options.LookUp = net.DefaultResolver.LookupHost
 	}
 	if options.Timeout <= 0 {
 		options.Timeout = 5 * time.Second
