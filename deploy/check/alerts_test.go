@@ -1,36 +1,29 @@
 package check
 
 import (
-	"cmp"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // rule is one of deploy/monitoring/alerts.yaml.
-type rule struct {
-	Alert, Expr, For    string
-	Labels, Annotations map[string]string
-}
+type rule struct{ rulefmt.Rule }
 
-// alerts are all of them, by name.
+// alerts are all of them, by name, as Prometheus reads them: expressions and templates too.
 func alerts(t *testing.T) map[string]rule {
 	t.Helper()
-	text, err := os.ReadFile("../monitoring/alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
+	file, errs := rulefmt.ParseFile("../monitoring/alerts.yaml", false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	for _, err := range errs {
+		t.Error(err)
 	}
-	var file struct {
-		Groups []struct {
-			Name  string
-			Rules []rule
-		}
-	}
-	if err := yaml.UnmarshalStrict(text, &file); err != nil {
-		t.Fatal(err)
+	if file == nil {
+		t.FailNow()
 	}
 	all := map[string]rule{}
 	for _, g := range file.Groups {
@@ -38,7 +31,7 @@ func alerts(t *testing.T) map[string]rule {
 			if _, twice := all[r.Alert]; twice {
 				t.Errorf("%s: twice", r.Alert)
 			}
-			all[r.Alert] = r
+			all[r.Alert] = rule{r}
 		}
 	}
 	return all
@@ -48,11 +41,7 @@ func alerts(t *testing.T) map[string]rule {
 // labels for as long as its "for" says. False where it never does.
 func (r rule) fires(t *testing.T, series string) (after time.Duration, fired bool) {
 	t.Helper()
-	p := loaded(t, series)
-	hold, err := time.ParseDuration(cmp.Or(r.For, "0s"))
-	if err != nil {
-		t.Fatalf("%s: %v", r.Alert, err)
-	}
+	p, hold := loaded(t, series), time.Duration(r.For)
 	since := map[uint64]time.Duration{}
 	for after := time.Duration(0); after <= p.end; after += scrapeInterval {
 		active := map[uint64]time.Duration{}
@@ -89,8 +78,12 @@ var situations = []struct {
 		pona_fanout_partitions_owned{instance="a"} 32x240
 		pona_fanout_partitions_owned{instance="b"} 32x20 stale`, true},
 
-	{"PonaFanoutLag", "a burst", `pona_fanout_lag_events{instance="a"} 0x20 9000x4 0x200`, false},
-	{"PonaFanoutLag", "too many events", `pona_fanout_lag_events{instance="a"} 0+100x240`, true},
+	{"PonaFanoutLag", "a burst", `pona_fanout_lag_seconds{instance="a"} 0.5x20 2 17 32 0.5x200
+		pona_fanout_lag_events{instance="a"} 0x20 9000x3 0x200`, false},
+	{"PonaFanoutLag", "reading stands still, and NATS says nothing of new events", `pona_fanout_lag_seconds{instance="a"} 0.5x20 2+15x220
+		pona_fanout_lag_events{instance="a"} 0x240`, true},
+	{"PonaFanoutLag", "too many events", `pona_fanout_lag_seconds{instance="a"} 0.5x20 20x220
+		pona_fanout_lag_events{instance="a"} 0+100x240`, true},
 
 	{"PonaEventLatency", "all is fast", `pona_edge_event_latency_seconds_bucket{hop="whole", le="1"} 0+1000x240
 		pona_edge_event_latency_seconds_bucket{hop="whole", le="2.5"} 0+1005x240
@@ -108,11 +101,24 @@ var situations = []struct {
 		pona_edge_fanouts_connected{instance="b"} 2x20 0x220`, true},
 
 	{"PonaReconnectStorm", "an edge's clients come to the others", `pona_edge_connects_total{instance="a", transport="polling"} 0+20x20 1000x4 1020+20x200
+		pona_edge_admission_refused_total{instance="a", cause="rate"} 0x20 300x220
 		pona_edge_connections{instance="a", transport="polling"} 1000x240`, false},
-	{"PonaReconnectStorm", "nearly nobody is there", `pona_edge_connects_total{instance="a", transport="polling"} 0+200x240
-		pona_edge_connections{instance="a", transport="polling"} 50x240`, false},
+	{"PonaReconnectStorm", "nearly nobody is there", `pona_edge_connects_total{instance="a", transport="polling"} 0+60x240
+		pona_edge_admission_refused_total{instance="a", cause="rate"} 0x240
+		pona_edge_connections{instance="a", transport="polling"} 3x240`, false},
+	{"PonaReconnectStorm", "many are there, some come and go, and an address is refused", `pona_edge_connects_total{instance="a", transport="polling"} 0+9000x240
+		pona_edge_admission_refused_total{instance="a", cause="rate"} 0x240
+		pona_edge_admission_refused_total{instance="a", cause="address"} 0+900x240
+		pona_edge_connections{instance="a", transport="polling"} 60000x240`, false},
 	{"PonaReconnectStorm", "all come again and again", `pona_edge_connects_total{instance="a", transport="polling"} 0+1000x240
+		pona_edge_admission_refused_total{instance="a", cause="rate"} 0x240
 		pona_edge_connections{instance="a", transport="polling"} 1000x240`, true},
+	{"PonaReconnectStorm", "nobody stays", `pona_edge_connects_total{instance="a", transport="polling"} 0+1000x240
+		pona_edge_admission_refused_total{instance="a", cause="rate"} 0x240
+		pona_edge_connections{instance="a", transport="polling"} 0x240`, true},
+	{"PonaReconnectStorm", "so many are there that the edge lets in less than a twentieth, and refuses the others", `pona_edge_connects_total{instance="a", transport="polling"} 0+30000x240
+		pona_edge_admission_refused_total{instance="a", cause="rate"} 0+6000x240
+		pona_edge_connections{instance="a", transport="polling"} 60000x240`, true},
 
 	{"PonaSlowConsumers", "others leave", `pona_edge_disconnects_total{reason="transport close"} 0+900x240
 		pona_edge_disconnects_total{reason="slow consumer"} 0+1x240`, false},
@@ -130,16 +136,28 @@ var situations = []struct {
 	{"PonaCacheHitRate", "three in four", `pona_edge_cache_requests_total{cache="membership", outcome="hit"} 0+75x240
 		pona_edge_cache_requests_total{cache="membership", outcome="miss"} 0+25x240`, true},
 
-	{"PonaDiscordInvalidRequests", "most calls are fine", `pona_edge_discord_requests_total{status="200"} 0+5000x240
-		pona_edge_discord_requests_total{status="401"} 0+100x240`, false},
-	{"PonaDiscordInvalidRequests", "of all edges together too many", `pona_edge_discord_requests_total{instance="a", status="401"} 0+60x240
-		pona_edge_discord_requests_total{instance="b", status="403"} 0+60x240
-		pona_edge_discord_requests_total{instance="b", status="429"} 0+60x240`, true},
+	{"PonaDiscordBudget", "some are spent, and others at once", `pona_edge_discord_invalid_budget{instance="a"} 500x240
+		pona_edge_discord_invalid_left{instance="a"} 500x20 300x20 500x20 240 252+12x20 500x157`, false},
+	{"PonaDiscordBudget", "of one edge most are spent", `pona_edge_discord_invalid_budget{instance="a"} 500x240
+		pona_edge_discord_invalid_left{instance="a"} 500x240
+		pona_edge_discord_invalid_budget{instance="b"} 500x240
+		pona_edge_discord_invalid_left{instance="b"} 500x20 400-50x5 0+3x210`, true},
 
-	{"PonaNamespaceGrowth", "so do sockets", `pona_edge_namespaces{instance="a"} 0+100x480
-		pona_edge_sockets{instance="a"} 0+100x480`, false},
+	{"PonaDiscordHeldBack", "Discord fails for a minute", `pona_edge_discord_held_back_total{instance="a", cause="breaker"} 0x20 50+50x4 250x215
+		pona_edge_discord_held_back_total{instance="a", cause="budget"} 0x240
+		pona_edge_discord_held_back_total{instance="a", cause="limit"} 0x20 1x220`, false},
+	{"PonaDiscordHeldBack", "the budget is spent", `pona_edge_discord_held_back_total{instance="a", cause="budget"} 0x20 1+1x220`, true},
+	{"PonaDiscordHeldBack", "Discord stays away", `pona_edge_discord_held_back_total{instance="a", cause="breaker"} 0x20 50+50x220`, true},
+
+	{"PonaDiscordInvalidRequests", "of few edges, which spend all they may", `pona_edge_discord_invalid_requests_total{instance="a"} 0+25x240
+		pona_edge_discord_invalid_requests_total{instance="b"} 0+25x240`, false},
+	{"PonaDiscordInvalidRequests", "of all edges together too many", `pona_edge_discord_invalid_requests_total{instance="a"} 0+60x240
+		pona_edge_discord_invalid_requests_total{instance="b"} 0+120x240`, true},
+
+	{"PonaNamespaceGrowth", "so do guilds", `pona_edge_namespaces{instance="a"} 0+100x480
+		pona_edge_guilds{instance="a"} 0+100x480`, false},
 	{"PonaNamespaceGrowth", "they are left behind", `pona_edge_namespaces{instance="a"} 1000+100x480
-		pona_edge_sockets{instance="a"} 1000x480`, true},
+		pona_edge_guilds{instance="a"} 1000x480`, true},
 
 	{"PonaMemory", "the collector frees most of it", `go_memstats_heap_alloc_bytes{instance="a", job="edge"} 4e8 6e8 9e8 4e8 6e8 9e8 4e8 6e8 9e8 4e8x231
 		go_gc_gomemlimit_bytes{instance="a", job="edge"} 1e9x240

@@ -2,11 +2,14 @@ package check
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
 // compose loads the compose file, and what files of deploy/compose change of it.
@@ -44,6 +47,9 @@ func TestCompose(t *testing.T) {
 		if !s.ReadOnly || len(s.CapDrop) == 0 {
 			t.Errorf("%s may write to its root, or has capabilities", name)
 		}
+		if user := runsAs(t, s); user == "" || strings.HasPrefix(user, "0") || user == "root" {
+			t.Errorf("%s runs as %q", name, user)
+		}
 		for _, port := range s.Ports {
 			if port.HostIP != "127.0.0.1" {
 				t.Errorf("%s: port %s is published to the world", name, port.Published)
@@ -56,6 +62,79 @@ func TestCompose(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// runsAs is whom the compose file says, or the image that the Dockerfile makes of the same name.
+func runsAs(t *testing.T, s types.ServiceConfig) string {
+	t.Helper()
+	if s.User != "" {
+		return s.User
+	}
+	target, ours := strings.CutPrefix(s.Image, "pona/")
+	if !ours {
+		return ""
+	}
+	user := ""
+	for stage, is := stages(t)[target]; is && user == ""; stage, is = stages(t)[stage.BaseName] {
+		for _, c := range stage.Commands {
+			if u, is := c.(*instructions.UserCommand); is {
+				user = u.User
+			}
+		}
+	}
+	return user
+}
+
+// TestImagesAreBuiltOnce: Compose builds all services at once, and two that give their image one name may fail.
+func TestImagesAreBuiltOnce(t *testing.T) {
+	built := map[string]string{}
+	services := compose(t).Services
+	for name, s := range services {
+		if s.Build == nil {
+			continue
+		}
+		if other, twice := built[s.Image]; twice {
+			t.Errorf("%s and %s both build %s", name, other, s.Image)
+		}
+		built[s.Image] = name
+		if s.Image != "pona/"+s.Build.Target {
+			t.Errorf("%s builds %s and calls it %s", name, s.Build.Target, s.Image)
+		}
+	}
+	for name, s := range services {
+		if _, is := built[s.Image]; s.Build == nil && (is || strings.HasPrefix(s.Image, "pona/")) && (!is || s.PullPolicy != types.PullPolicyNever) {
+			t.Errorf("%s pulls %s, which is built here: %q", name, s.Image, s.PullPolicy)
+		}
+	}
+}
+
+// TestComposeRestartsEdgesWithTheBalancer: they would stay in a network that is there no more. Compose says so of itself, but not
+// where depends_on names the balancer.
+func TestComposeRestartsEdgesWithTheBalancer(t *testing.T) {
+	services := compose(t).Services
+	for _, name := range []string{"edge-1", "edge-2"} {
+		balancer := strings.TrimPrefix(services[name].NetworkMode, types.ServicePrefix)
+		if needs, is := services[name].DependsOn[balancer]; !is || !needs.Restart {
+			t.Errorf("%s is not restarted with %s: %+v", name, balancer, needs)
+		}
+	}
+}
+
+// TestHealthChecksAskWhatMatters holds the checks of balancer and bot to what they look at.
+func TestHealthChecksAskWhatMatters(t *testing.T) {
+	services := compose(t).Services
+	player := services["player"].HealthCheck.Test
+	if asked := player[len(player)-1]; asked != "http://127.0.0.1:8080/v1/socket" {
+		t.Errorf("the balancer is healthy where %s is, without any edge", asked)
+	}
+	bot := services["bot"]
+	file := bot.HealthCheck.Test[len(bot.HealthCheck.Test)-1]
+	if i := slices.Index(bot.Command, "--alive"); i < 0 || !slices.Equal(bot.HealthCheck.Test, []string{"CMD", "node", "alive.js", bot.Command[i+1]}) {
+		t.Errorf("the bot is told %q, and looked at with %q", bot.Command, bot.HealthCheck.Test)
+	}
+	if !slices.Contains(bot.Tmpfs, filepath.Dir(file)) {
+		t.Errorf("the bot cannot write to %s", file)
 	}
 }
 

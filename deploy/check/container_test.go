@@ -23,13 +23,15 @@ import (
 
 // container is what an engine is told of one, and once it runs by runc, how to reach it.
 type container struct {
-	program     string // edge or fanout
+	program     string // edge, fanout, bot or nats, which is its image too
 	arguments   []string
 	environment map[string]string
 	user        string // uid:gid; empty is the image's
 	readOnly    bool
 	noEscalate  bool
-	unable      bool // without any capability
+	unable      bool     // without any capability
+	tmpfs       []string // where it may write until it ends
+	volume      string   // where it may write
 	memory      int64
 	processors  float64 // 0 is unlimited
 	grace       time.Duration
@@ -45,7 +47,11 @@ func ofService(program string, s types.ServiceConfig) *container {
 	c := &container{
 		program: program, arguments: s.Command, environment: map[string]string{}, user: s.User, readOnly: s.ReadOnly,
 		noEscalate: slices.Contains(s.SecurityOpt, "no-new-privileges:true"), unable: slices.Contains(s.CapDrop, "ALL"),
-		memory: int64(s.MemLimit), processors: float64(s.CPUS), grace: time.Duration(*s.StopGracePeriod),
+		tmpfs: s.Tmpfs, memory: int64(s.MemLimit), processors: float64(s.CPUS), grace: time.Duration(*s.StopGracePeriod),
+		test: s.HealthCheck.Test,
+	}
+	for _, v := range s.Volumes {
+		c.volume = v.Target
 	}
 	for key, value := range s.Environment {
 		c.environment[key] = *value
@@ -66,18 +72,25 @@ func ofPod(program string, pod corev1.PodSpec, environment map[string]string) *c
 	}
 }
 
-// start runs it until the test ends, with the programs in out, where hosts are found as the file of that name says.
+// start runs it until the test ends, with the programs in out, where hosts are found as the file of that name says. Node is this
+// machine's.
 func (c *container) start(t *testing.T, out, hosts string) {
 	t.Helper()
 	bundle := t.TempDir()
 	made := layOut(t, c.program, out, filepath.Join(bundle, "rootfs"))
 	copyFile(t, hosts, filepath.Join(made.folder, "etc/hosts"))
+	if c.program == "nats" {
+		copyFile(t, filepath.Join(out, "nats-server"), filepath.Join(made.folder, "usr/local/bin/nats-server"))
+	}
 	if said, err := exec.CommandContext(t.Context(), "runc", "spec", "--bundle", bundle).CombinedOutput(); err != nil {
 		t.Fatalf("runc spec: %v: %s", err, said)
 	}
 	edit(t, filepath.Join(bundle, "config.json"), func(spec *specs.Spec) { c.fill(t, spec, made) })
 
-	c.id, c.state, c.test = "pona-"+c.program+"-"+filepath.Base(bundle)+strconv.Itoa(os.Getpid()), filepath.Join(bundle, "state"), made.test
+	c.id, c.state = "pona-"+c.program+"-"+filepath.Base(bundle)+strconv.Itoa(os.Getpid()), filepath.Join(bundle, "state")
+	if c.test == nil {
+		c.test = made.test
+	}
 	c.run = exec.Command("runc", "--root", c.state, "run", "--bundle", bundle, c.id)
 	c.run.Stdout, c.run.Stderr = &c.said, &c.said
 	c.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // runc passes it on and tidies up
@@ -124,7 +137,12 @@ func (c *container) fill(t *testing.T, spec *specs.Spec, made image) {
 	if _, err := fmt.Sscanf(user, "%d:%d", &p.User.UID, &p.User.GID); err != nil {
 		t.Fatalf("user %q: %v", user, err)
 	}
-	p.Terminal, p.Args, p.Rlimits, p.NoNewPrivileges = false, append(made.entrypoint, c.arguments...), nil, c.noEscalate
+	arguments := c.arguments
+	if len(arguments) == 0 {
+		arguments = made.command
+	}
+	p.Terminal, p.Args, p.Rlimits, p.NoNewPrivileges = false, append(made.entrypoint, arguments...), nil, c.noEscalate
+	p.Cwd = made.workdir
 	if c.unable {
 		p.Capabilities = &specs.LinuxCapabilities{}
 	}
@@ -132,6 +150,19 @@ func (c *container) fill(t *testing.T, spec *specs.Spec, made image) {
 		p.Env = append(p.Env, key+"="+value)
 	}
 	spec.Root.Readonly = c.readOnly
+	for _, at := range c.tmpfs {
+		spec.Mounts = append(spec.Mounts, specs.Mount{Destination: at, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "mode=1777"}})
+	}
+	if c.volume != "" {
+		spec.Mounts = append(spec.Mounts, specs.Mount{Destination: c.volume, Type: "bind", Source: newVolume(t, filepath.Join(made.folder, c.volume)), Options: []string{"bind", "rw"}})
+	}
+	if p.Args[0] == "node" {
+		for _, at := range []string{"/usr", "/lib", "/lib64"} {
+			if _, err := os.Stat(at); err == nil {
+				spec.Mounts = append(spec.Mounts, specs.Mount{Destination: at, Type: "bind", Source: at, Options: []string{"rbind", "ro"}})
+			}
+		}
+	}
 	l := spec.Linux
 	l.Namespaces = slices.DeleteFunc(l.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
 	l.Resources.Memory = &specs.LinuxMemory{Limit: &c.memory}
@@ -146,7 +177,25 @@ func (c *container) fill(t *testing.T, spec *specs.Spec, made image) {
 	}
 }
 
-// isHealthy runs the image's health check in the container, and returns what it says if it fails.
+// newVolume is an empty folder like the image's, as Docker makes one.
+func newVolume(t *testing.T, like string) string {
+	t.Helper()
+	folder := t.TempDir()
+	about, err := os.Stat(like)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := about.Sys().(*syscall.Stat_t)
+	if err := os.Chown(folder, int(owner.Uid), int(owner.Gid)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(folder, about.Mode()); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// isHealthy runs the health check in the container, and returns what it says if it fails.
 func (c *container) isHealthy(ctx context.Context) (bool, string) {
 	arguments := append([]string{"--root", c.state, "exec", c.id}, c.test[1:]...) // the first says that it is a command
 	said, err := exec.CommandContext(ctx, "runc", arguments...).CombinedOutput()
@@ -177,7 +226,8 @@ func (c *container) stop(t *testing.T) {
 	late := time.AfterFunc(c.grace, func() { _ = c.run.Process.Kill() })
 	err := c.run.Wait()
 	late.Stop()
-	if err != nil || !strings.Contains(c.said.String(), c.program+" stops") {
+	ours := c.program == "edge" || c.program == "fanout"
+	if err != nil || ours && !strings.Contains(c.said.String(), c.program+" stops") {
 		t.Errorf("%s: ended with %v, %s after SIGTERM", c.program, err, time.Since(begun))
 	}
 }

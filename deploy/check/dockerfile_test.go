@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("%s stands on %s", name, targets[name].BaseName)
 		}
 	}
-	for _, name := range []string{"service", "player", "bot"} {
+	for _, name := range []string{"service", "player", "bot", "nats"} {
 		user := ""
 		for _, c := range targets[name].Commands {
 			if u, is := c.(*instructions.UserCommand); is {
@@ -64,6 +65,38 @@ func TestDockerfile(t *testing.T) {
 		}
 		if user == "" || strings.HasPrefix(user, "0") || user == "root" {
 			t.Errorf("%s runs as %q", name, user)
+		}
+	}
+}
+
+// TestImagesAreOfWholeVersions: what is built and run today is so tomorrow.
+func TestImagesAreOfWholeVersions(t *testing.T) {
+	targets, bases := stages(t), map[string]string{}
+	for name, s := range targets {
+		if _, ours := targets[s.BaseName]; ours || s.BaseName == "scratch" {
+			continue
+		}
+		if !wholeVersion.MatchString(s.BaseName) {
+			t.Errorf("the Dockerfile builds %s of %s", name, s.BaseName)
+		}
+		image, version, _ := strings.Cut(s.BaseName, ":")
+		bases[image] = version
+	}
+	for name, s := range compose(t, "traces.yaml").Services {
+		if !strings.HasPrefix(s.Image, "pona/") && !wholeVersion.MatchString(s.Image) {
+			t.Errorf("%s is of %s", name, s.Image)
+		}
+	}
+	for image, is := range map[string]struct{ file, line string }{
+		"golang": {"../../go.work", `(?m)^go (\S+)$`},
+		"nats":   {"../../test/go.mod", `(?m)^\tgithub.com/nats-io/nats-server/v2 v(\d+\.\d+\.)`}, // images come some days after releases
+	} {
+		text, err := os.ReadFile(is.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version := regexp.MustCompile(is.line).FindStringSubmatch(string(text)); version == nil || !strings.HasPrefix(bases[image], version[1]) {
+			t.Errorf("the image of %s is %s, and %s has %q", image, bases[image], is.file, version)
 		}
 	}
 }

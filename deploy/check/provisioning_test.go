@@ -1,12 +1,16 @@
 package check
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery"
 	"sigs.k8s.io/yaml"
 )
 
@@ -29,30 +33,36 @@ func mounted(s types.ServiceConfig, at string) bool {
 
 // TestPrometheusScrapesEveryService compares what it is told to scrape with where the services of compose answer operators.
 func TestPrometheusScrapesEveryService(t *testing.T) {
-	var config struct {
-		Global struct {
-			ScrapeInterval     string `json:"scrape_interval"`
-			EvaluationInterval string `json:"evaluation_interval"`
-		}
-		RuleFiles     []string `json:"rule_files"`
-		ScrapeConfigs []struct {
-			JobName string `json:"job_name"`
-			Static  []struct {
-				Targets []string
-			} `json:"static_configs"`
-		} `json:"scrape_configs"`
+	text, err := os.ReadFile("../compose/prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	provisioned(t, "prometheus.yml", &config)
+	read, err := config.Load(string(text), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	project := compose(t)
-	for _, file := range config.RuleFiles {
+	for _, file := range read.RuleFiles {
 		if !mounted(project.Services["prometheus"], file) {
 			t.Errorf("compose does not give Prometheus %s", file)
 		}
 	}
 	var scraped, there []string
-	for _, job := range config.ScrapeConfigs {
-		for _, s := range job.Static {
-			scraped = append(scraped, s.Targets...)
+	jobs, err := read.GetScrapeConfigs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range jobs {
+		for _, found := range job.ServiceDiscoveryConfigs {
+			static, is := found.(discovery.StaticConfig)
+			if !is {
+				t.Errorf("%s: finds its targets by %s", job.JobName, found.Name())
+			}
+			for _, group := range static {
+				for _, target := range group.Targets {
+					scraped = append(scraped, string(target[model.AddressLabel]))
+				}
+			}
 		}
 	}
 	for name, program := range map[string]string{"edge-1": "EDGE", "edge-2": "EDGE", "fanout-1": "FANOUT", "fanout-2": "FANOUT"} {

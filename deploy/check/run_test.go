@@ -25,7 +25,7 @@ import (
 )
 
 // TestContainersRun runs the images of edge and fanout as the compose file and the overlay dev have them run, by runc, at
-// first without NATS and Redis, then with them.
+// first without NATS and Redis, then with them: compose's NATS, which has an image of ours, and its bot.
 func TestContainersRun(t *testing.T) {
 	for _, command := range []string{"runc", "redis-server"} {
 		if _, err := exec.LookPath(command); err != nil {
@@ -53,14 +53,16 @@ func TestContainersRun(t *testing.T) {
 		return ofPod(program, spec, environment(t, dev, spec))
 	}
 	for name, containers := range map[string][]*container{
-		"compose": {ofService("fanout", services["fanout-1"]), ofService("edge", services["edge-1"])},
+		"compose": {ofService("fanout", services["fanout-1"]), ofService("edge", services["edge-1"]), ofService("bot", services["bot"])},
 		"pods":    {pod("fanout"), pod("edge")},
 	} {
-		t.Run(name, func(t *testing.T) { comeAndGo(t, out, containers[0], containers[1]) })
+		t.Run(name, func(t *testing.T) {
+			comeAndGo(t, out, ofService("nats", services["nats"]), containers[0], containers[1], containers[2:]...)
+		})
 	}
 }
 
-func comeAndGo(t *testing.T, out string, fanout, edge *container) {
+func comeAndGo(t *testing.T, out string, nats, fanout, edge *container, others ...*container) {
 	ownNetwork(t)
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost nats redis fanout-1 fanout-2 fanout-peers\n"), 0o644); err != nil {
@@ -73,14 +75,21 @@ func comeAndGo(t *testing.T, out string, fanout, edge *container) {
 			return !healthy && strings.Contains(said, missing) && strings.Contains(said, `"redis"`)
 		})
 		isConfined(t, c)
+		trustsAuthorities(t, c)
 		knowsItsLimits(t, c)
 	}
 	background(t, "redis-server", "--save", "", "--dir", t.TempDir())
-	background(t, filepath.Join(out, "nats-server"), "-js", "-sd", t.TempDir())
-	for _, c := range []*container{fanout, edge} {
+	nats.start(t, out, hosts)
+	for _, c := range append([]*container{fanout, edge}, others...) {
+		if c.run == nil {
+			c.start(t, out, hosts)
+		}
 		c.until(t, "is healthy", func(healthy bool, _ string) bool { return healthy })
 	}
-	for _, c := range []*container{edge, fanout} {
+	for _, c := range append(others, nats) {
+		isConfined(t, c)
+	}
+	for _, c := range append(others, edge, fanout, nats) {
 		c.stop(t)
 	}
 }
@@ -117,12 +126,16 @@ func isConfined(t *testing.T, c *container) {
 			t.Errorf("%s has not %q: %s", c.program, want, status)
 		}
 	}
-	trusted, err := os.ReadFile(process + "root/etc/ssl/certs/ca-certificates.crt")
-	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(trusted) {
-		t.Errorf("%s trusts nobody: %v", c.program, err)
-	}
 	if err := os.WriteFile(process+"root/file", nil, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("%s: writing to its root: %v", c.program, err)
+	}
+}
+
+func trustsAuthorities(t *testing.T, c *container) {
+	t.Helper()
+	trusted, err := os.ReadFile(fmt.Sprintf("/proc/%d/root/etc/ssl/certs/ca-certificates.crt", c.process(t)))
+	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(trusted) {
+		t.Errorf("%s trusts nobody: %v", c.program, err)
 	}
 }
 

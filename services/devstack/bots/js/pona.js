@@ -17,14 +17,21 @@ export const json = (value) => Buffer.from(JSON.stringify(value));
 
 export class Pona {
   #client;
+  #identity = new grpc.Metadata(); // of each call
   #publishing;
   #serving;
+  #registered = false;
   #waiting = []; // {event, resolve, reject}, oldest first: sent and not answered, or not sent yet
 
-  /** address is a fanout's gRPC address, such as 127.0.0.1:7070. */
-  constructor(address) {
-    this.#client = new BotService(address, grpc.credentials.createInsecure(), { "grpc.keepalive_time_ms": 30_000 });
-    this.#publishing = new Lasting(() => this.#client.publishStream(), {
+  /**
+   * address is a fanout's gRPC address, such as 127.0.0.1:7070. ca, cert and key are PEM: the authority that fanouts' certificates
+   * are held to, without which there is no TLS; and the bot's own certificate, where they ask for one. token is one of their --bot-tokens.
+   */
+  constructor(address, { ca, cert, key, token } = {}) {
+    const security = ca ? grpc.credentials.createSsl(ca, key, cert) : grpc.credentials.createInsecure();
+    this.#client = new BotService(address, security, { "grpc.keepalive_time_ms": 30_000 });
+    if (token) this.#identity.set("authorization", `Bearer ${token}`);
+    this.#publishing = new Lasting(() => this.#client.publishStream(this.#identity), {
       // What an earlier stream did not answer goes out again, with the same event ids: it is stored once.
       opened: (stream) => { for (const { event } of this.#waiting) stream.write({ events: [event] }); },
       message: ({ results }) => this.#waiting.shift()?.resolve(results[0]),
@@ -51,13 +58,21 @@ export class Pona {
   /**
    * Answers the commands of some guilds. answer(command) gets {guildId, userId, name, args} with
    * the arguments parsed, and returns the sequence of the last event it caused, if any; what it
-   * throws is the reason that the listener is given. registered() is called on every registration.
+   * throws is the reason that the listener is given. registered() is called on every registration,
+   * lost({code, details}) whenever a connection ends or cannot be made; there will be another try.
    */
-  serve(botName, guildIds, answer, registered = () => {}) {
-    this.#serving = new Lasting(() => this.#client.serveCommands(), {
+  serve(botName, guildIds, answer, registered = () => {}, lost = () => {}) {
+    this.#serving = new Lasting(() => this.#client.serveCommands(this.#identity), {
       opened: (stream) => stream.write({ registration: { botName, guilds: { guildIds } } }),
+      ended: (status) => {
+        this.#registered = false;
+        lost(status);
+      },
       message: async (message, stream) => {
-        if (message.registered) return registered(message.registered);
+        if (message.registered) {
+          this.#registered = true;
+          return registered(message.registered);
+        }
         const { commandId, ...command } = message.command;
         try {
           const sequence = await answer({ ...command, args: command.args.map((text) => JSON.parse(text)) });
@@ -68,6 +83,9 @@ export class Pona {
       },
     });
   }
+
+  /** Whether a fanout brings commands, and no event waits to be stored. */
+  get connected() { return this.#registered && this.#waiting.length === 0; }
 
   /** Ends everything; events that wait are rejected. */
   close() {
@@ -103,8 +121,8 @@ class Lasting {
     stream.on("error", () => {}); // status says the same
     stream.on("status", (status) => {
       this.stream = null;
-      this.#on.ended?.(status);
       if (this.#closed) return;
+      this.#on.ended?.(status);
       this.#timer = setTimeout(() => this.#connect(), this.#pause * (0.5 + Math.random()));
       this.#pause = Math.min(this.#pause * 2, longestPause);
     });
