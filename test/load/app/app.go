@@ -19,7 +19,8 @@ var Program = settings.Program{
 	Name: "pona-bench",
 	Description: "pona-bench puts any Socket.IO server (Engine.IO 4, default parser) under load and reports what its clients see. " +
 		"connect, idle, reconnect, jitter and avalanche need nothing of the server; namespaces needs two of them, latency an event that is answered; " +
-		"broadcast and compression need something that emits. An interrupt ends the run early, with a report of what was measured.",
+		"broadcast and compression need something that emits. An interrupt ends the run early, with a report of what was measured. " +
+		"It ends with code 0 when all was measured, 1 when something could not be, 2 with strict when all was and not all was well, and 130 when it was interrupted.",
 	EnvPrefix: "PONA_BENCH",
 }
 
@@ -29,11 +30,28 @@ type Settings struct {
 	JSON   string `name:"json" unit:"path, - for the standard output" group:"Report" help:"Where to write the report as JSON."`
 	HTML   string `name:"html" unit:"path" group:"Report" help:"Where to write it as one HTML file with plots."`
 	Quiet  bool   `group:"Report" help:"Show neither progress nor table."`
-	Strict bool   `group:"Report" help:"End with code 2 where a client failed or an event was lost, for scripts."`
+	Strict bool   `group:"Report" help:"End with code 2 where a client failed, or an event was lost, came twice or out of order, for scripts. An attempt in avalanche that is refused and repeated is no failure."`
 }
 
 // ErrStrict says that all was measured, and not all was well.
-var ErrStrict = errors.New("clients failed or events were lost, see the report")
+var ErrStrict = errors.New("clients failed, or events were lost, came twice or out of order, see the report")
+
+// ErrInterrupted says that not all was measured, as somebody wanted.
+var ErrInterrupted = errors.New("interrupted, the report has what was measured until then")
+
+// Code is what the process ends with.
+func Code(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrStrict):
+		return 2
+	case errors.Is(err, ErrInterrupted):
+		return 130 // as a shell says of a program that an interrupt has ended
+	default:
+		return 1
+	}
+}
 
 // Run measures until all is done or ctx ends, and writes the report in any case.
 func Run(ctx context.Context, s *Settings, stdout, stderr io.Writer) error {
@@ -64,12 +82,15 @@ func Run(ctx context.Context, s *Settings, stdout, stderr io.Writer) error {
 
 // verdict is the run's error.
 func verdict(s *Settings, r *report.Report) error {
+	if r.Interrupted {
+		return ErrInterrupted
+	}
 	bad := false
 	for _, result := range r.Results {
 		if result.Error != "" {
 			return fmt.Errorf("%s: %s", result.Scenario, result.Error)
 		}
-		bad = bad || len(result.Failures) > 0 || result.Figures.Get("lost") > 0
+		bad = bad || len(result.Failures) > 0 || result.Lost() > 0 || result.Misplaced() > 0
 	}
 	if s.Strict && bad {
 		return ErrStrict

@@ -31,8 +31,8 @@ func TestAnInterruptedRunReportsWhatItHas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var out bytes.Buffer
-	if err := Run(ctx, s, &out, cancelling{cancel}); err != nil { // "connect: done" interrupts
-		t.Fatal(err)
+	if err := Run(ctx, s, &out, cancelling{cancel}); Code(err) != 130 { // "connect: done" interrupts
+		t.Fatalf("ended with %v", err)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAnInterruptedRunReportsWhatItHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"interrupted: partial results", "<svg", "ms, by percentile", "&#34;clients_failed&#34;: 0"} {
+	for _, part := range []string{"interrupted: partial results", "<svg", "times, by percentile", "&#34;clients_failed&#34;: 0", "<th>clients</th><td>5</td>"} {
 		if !bytes.Contains(page, []byte(part)) {
 			t.Errorf("the page lacks %q", part)
 		}
@@ -92,6 +92,25 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 	}
 }
 
+func TestWhereNothingComesNothingIsMeasured(t *testing.T) {
+	t.Parallel() // it mostly waits
+	url := socketIO(t)
+	for scenario, figure := range map[string]string{"broadcast": "lost", "jitter": "lost", "compression": "lost"} {
+		t.Run(scenario, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			s := parse(t, "--url", url, "--scenario", scenario, "--clients", "2", "--rooms", "2", "--events", "3", "--event-rate", "100", "--for", "30ms",
+				"--emit-event", "nobody-relays-this", "--json", "-")
+			err := Run(t.Context(), s, &out, io.Discard)
+			if Code(err) != 1 || !strings.Contains(err.Error(), "none of 6 deliveries came") {
+				t.Errorf("ended with %v", err)
+			}
+			m := decode(t, out.Bytes())
+			m.Results[0].want(t, "expected", 6, "delivered", 0, figure, 6)
+		})
+	}
+}
+
 func TestAReportThatCannotBeWrittenIsSaidBefore(t *testing.T) {
 	for _, flag := range []string{"--json", "--html"} {
 		var out bytes.Buffer
@@ -103,24 +122,33 @@ func TestAReportThatCannotBeWrittenIsSaidBefore(t *testing.T) {
 }
 
 func TestVerdict(t *testing.T) {
-	lost := &report.Result{Scenario: "broadcast", Figures: report.Figures{{Name: "lost", Value: 1}}}
-	failed := &report.Result{Scenario: "connect", Failures: map[string]int{"connect: timed out": 1}}
+	figure := func(name string) *report.Result {
+		return &report.Result{Scenario: "broadcast", Figures: report.Figures{{Name: "clients", Value: 9}, {Name: name, Value: 1}}}
+	}
+	lost, failed := figure("lost"), &report.Result{Scenario: "connect", Failures: map[string]int{"connect: timed out": 1}}
 	broken := &report.Result{Scenario: "idle", Error: "no client could connect"}
+	refused := &report.Result{Scenario: "avalanche", Retried: map[string]int{"reconnect: status 503": 9}}
 	for _, test := range []struct {
-		name    string
-		strict  bool
-		results []*report.Result
-		want    string
+		name        string
+		strict      bool
+		interrupted bool
+		results     []*report.Result
+		code        int
+		says        string
 	}{
-		{"all is well", true, []*report.Result{{Scenario: "connect"}}, ""},
-		{"loose", false, []*report.Result{lost, failed}, ""},
-		{"lost", true, []*report.Result{lost}, ErrStrict.Error()},
-		{"failed", true, []*report.Result{failed}, ErrStrict.Error()},
-		{"broken", false, []*report.Result{lost, broken}, "idle: no client could connect"},
+		{"all is well", true, false, []*report.Result{{Scenario: "connect"}}, 0, ""},
+		{"loose", false, false, []*report.Result{lost, failed}, 0, ""},
+		{"lost", true, false, []*report.Result{lost}, 2, ErrStrict.Error()},
+		{"lost in another pass", true, false, []*report.Result{figure("lost_compressed")}, 2, ErrStrict.Error()},
+		{"came twice", true, false, []*report.Result{figure("repeated_or_late")}, 2, ErrStrict.Error()},
+		{"failed", true, false, []*report.Result{failed}, 2, ErrStrict.Error()},
+		{"refused and back", true, false, []*report.Result{refused}, 0, ""},
+		{"broken", false, false, []*report.Result{lost, broken}, 1, "idle: no client could connect"},
+		{"interrupted", true, true, []*report.Result{lost}, 130, ErrInterrupted.Error()},
 	} {
-		err := verdict(&Settings{Strict: test.strict}, &report.Report{Results: test.results})
-		if got := fmt.Sprint(err); got != test.want && (err != nil || test.want != "") {
-			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		err := verdict(&Settings{Strict: test.strict}, &report.Report{Results: test.results, Interrupted: test.interrupted})
+		if said := fmt.Sprint(err); Code(err) != test.code || err != nil && said != test.says {
+			t.Errorf("%s: got %v and code %d, want %q and %d", test.name, err, Code(err), test.says, test.code)
 		}
 	}
 }
@@ -130,6 +158,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		"":                                                "url",
 		"--url ftp://x":                                   "url: \"ftp://x\", must be like http://127.0.0.1:8080",
 		"--url http://x --clients 0":                      "clients: 0, must be 1 or more",
+		"--url http://x --scenario=":                      "scenario: names none",
+		"--url http://x --rooms=":                         "rooms: has none",
 		"--url http://x --event-rate 0":                   "event-rate: 0, must be more than 0",
 		"--url http://x --size 3":                         "size: 3, must be 34 to 1 MiB",
 		"--url http://x --header nonsense":                "header: must be like Authorization: Bearer abc",

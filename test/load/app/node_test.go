@@ -1,22 +1,53 @@
 package app
 
-import "testing"
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// figuresOfThePage are those that docs/load.md explains.
+func figuresOfThePage(t *testing.T) map[string]bool {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/load.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| figures |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	all := map[string]bool{}
+	for _, row := range strings.Split(table, "\n") {
+		names, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+		for _, m := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(names, -1) {
+			all[m[1]] = true
+		}
+	}
+	return all
+}
 
 func TestEveryScenarioAgainstNode(t *testing.T) {
 	t.Parallel() // it mostly waits
 	url := socketIO(t)
-	m := bench(t, "--url", url, "--scenario", "all", "--clients", "20", "--rate", "0", "--namespace", "/,/room-1,/room-2",
+	m := bench(t, "--url", url, "--pid", strconv.Itoa(os.Getpid()), "--scenario", "all", "--clients", "20", "--rate", "0", "--namespace", "/,/room-1,/room-2",
 		"--emit-event", "relay", "--events", "20", "--event-rate", "50", "--rooms", "10,30", "--ack-event", "echo", "--ask-rate", "20",
 		"--reconnects", "30", "--jitter-every", "1s", "--jitter-stall", "100ms", "--jitter-cut", "0.3", "--for", "1s", "--backoff", "20ms", "--backoff-max", "100ms")
 	if len(m.Results) != 10 {
 		t.Fatalf("%d results", len(m.Results))
 	}
+	documented := figuresOfThePage(t)
 	for i, name := range []string{"connect", "idle", "broadcast", "broadcast", "namespaces", "reconnect", "jitter", "avalanche", "latency", "compression"} {
 		r := &m.Results[i]
 		if r.Scenario != name || r.Title == "" || r.Seconds <= 0 || len(r.Failures) != 0 || len(r.Series) == 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
 		r.want(t, "clients_failed", 0)
+		for figure := range r.Figures {
+			if !documented[strings.TrimSuffix(figure, "_compressed")] && !documented[figure] {
+				t.Errorf("%s: %s is not documented", name, figure)
+			}
+		}
 	}
 	connect, idle, small, large, switched := &m.Results[0], &m.Results[1], &m.Results[2], &m.Results[3], &m.Results[4]
 	reconnect, jitter, avalanche, latency, compression := &m.Results[5], &m.Results[6], &m.Results[7], &m.Results[8], &m.Results[9]

@@ -11,8 +11,10 @@ import (
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"plots": (*Result).plots,
-	"short": short,
+	"overview": (*Report).overview,
+	"people":   forPeople,
+	"plots":    (*Result).plots,
+	"short":    short,
 	"json": func(r *Report) (string, error) {
 		text, err := json.MarshalIndent(r, "", "  ")
 		return string(text), err

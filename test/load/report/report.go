@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,8 +30,9 @@ type Result struct {
 	Seconds       float64        `json:"seconds"`
 	Figures       Figures        `json:"figures"`
 	Distributions []Distribution `json:"distributions"`
-	Failures      map[string]int `json:"failures"` // what went wrong, and how often
-	Series        []Series       `json:"series"`   // for plots
+	Failures      map[string]int `json:"failures"`          // what went wrong, and how often
+	Retried       map[string]int `json:"retried,omitempty"` // what went wrong and was tried again as it should be; no failures
+	Series        []Series       `json:"series"`            // for plots
 }
 
 // Failed counts what went wrong.
@@ -41,6 +43,12 @@ func (r *Result) Failed() int {
 	}
 	return n
 }
+
+// Lost counts deliveries that have not come, in all passes.
+func (r *Result) Lost() float64 { return r.Figures.sum("lost") }
+
+// Misplaced counts deliveries that came twice or out of order.
+func (r *Result) Misplaced() float64 { return r.Figures.sum("repeated_or_late") }
 
 // Figure is one number of a result.
 type Figure struct {
@@ -54,14 +62,24 @@ type Figures []Figure
 // Add appends a figure.
 func (f *Figures) Add(name string, value float64) { *f = append(*f, Figure{name, value}) }
 
-// Get is a figure's value, 0 where there is none.
-func (f Figures) Get(name string) float64 {
+// text is a figure's value for people, empty where there is none.
+func (f Figures) text(name string) string {
 	for _, figure := range f {
 		if figure.Name == name {
-			return figure.Value
+			return figure.Text()
 		}
 	}
-	return 0
+	return ""
+}
+
+// sum adds a figure and those that are named after it for one pass of several, as lost_compressed is after lost.
+func (f Figures) sum(name string) (total float64) {
+	for _, figure := range f {
+		if figure.Name == name || strings.HasPrefix(figure.Name, name+"_") {
+			total += figure.Value
+		}
+	}
+	return total
 }
 
 // MarshalJSON writes an object.
@@ -104,6 +122,7 @@ type Point struct {
 // Series is a number over time, from the scenario's beginning.
 type Series struct {
 	Name   string    `json:"name"`
-	Step   int       `json:"step_s,omitempty"` // seconds from one value to the next; 0: one
+	Unit   string    `json:"unit"`
+	Step   float64   `json:"step_s"` // seconds from one value to the next
 	Values []float64 `json:"values"`
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	for _, result := range r.Results {
 		result.write(&b)
 	}
+	r.writeOverview(&b)
 	if r.Interrupted {
 		b.WriteString("\nInterrupted: what is above was measured until then.\n")
 	}
@@ -41,7 +43,7 @@ func (r *Result) write(b *strings.Builder) {
 		table = tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(table, "  ms\tcount\tmean\tp50\tp90\tp99\tp99.9\tmax\t")
 		for _, d := range r.Distributions {
-			fmt.Fprintf(table, "  %s\t%d\t", d.Name, d.Count)
+			fmt.Fprintf(table, "  %s\t%d\t", forPeople(d.Name), d.Count)
 			for _, v := range []float64{d.Mean, d.P50, d.P90, d.P99, d.P999, d.Max} {
 				fmt.Fprintf(table, "%s\t", short(v))
 			}
@@ -52,10 +54,13 @@ func (r *Result) write(b *strings.Builder) {
 	for _, reason := range slices.Sorted(maps.Keys(r.Failures)) {
 		fmt.Fprintf(b, "  %d × %s\n", r.Failures[reason], reason)
 	}
+	for _, reason := range slices.Sorted(maps.Keys(r.Retried)) {
+		fmt.Fprintf(b, "  %d × tried again after %s\n", r.Retried[reason], reason)
+	}
 }
 
 // Label is the figure's name for people.
-func (f Figure) Label() string { return strings.ReplaceAll(f.Name, "_", " ") }
+func (f Figure) Label() string { return forPeople(f.Name) }
 
 // Text is the figure's value for people: whole numbers in groups of three.
 func (f Figure) Text() string {
@@ -69,12 +74,12 @@ func (f Figure) Text() string {
 	return text
 }
 
-// short is a number with three digits that count.
+// short is a number with three digits that count, or more before the point.
 func short(v float64) string {
 	switch {
-	case v >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case v >= 10:
+	case math.Abs(v) >= 100:
+		return Figure{Value: math.Round(v)}.Text()
+	case math.Abs(v) >= 10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	default:
 		return strconv.FormatFloat(v, 'f', 2, 64)

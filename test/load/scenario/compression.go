@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -51,14 +52,11 @@ func (r *run) pass(ctx context.Context, number int, compress bool, body func(str
 	expected := int64(emitted) * int64(len(c.members))
 	c.await(expected)
 	after := c.traffic.In.Load()
-	c.addDeliveries(expected)
-	if failed := from.Close(); err == nil {
-		err = failed
-	}
+	nobody := c.addDeliveries(expected)
 	if n := c.tally.delivered.Load(); n > 0 {
 		wire = float64(after-before) / float64(n)
 	}
-	return wire, err
+	return wire, cmp.Or(err, from.Close(), nobody)
 }
 
 // payload is a file's JSON, or a queue of tracks.

@@ -36,7 +36,7 @@ func (r *run) newCrowd(suffix string) *crowd {
 	c := &crowd{run: r, suffix: suffix, opening: r.distribution("session" + suffix), joining: r.distribution("join" + suffix), tally: &tally{}}
 	c.options, _ = r.clientOptions() // Validate has made them before
 	c.options.Traffic = &c.traffic
-	r.watch("clients"+suffix, func() float64 { return float64(c.open.Load()) })
+	r.watch("clients"+suffix, "connected", func() float64 { return float64(c.open.Load()) })
 	return c
 }
 

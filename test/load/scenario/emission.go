@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -94,10 +95,7 @@ func broadcast(ctx context.Context, r *run) error {
 	c.await(expected)
 	took := time.Since(began).Seconds()
 	r.result.Figures.Add("events", float64(emitted))
-	c.addDeliveries(expected)
+	nobody := c.addDeliveries(expected)
 	r.result.Figures.Add("deliveries_per_s", float64(c.tally.delivered.Load())/took)
-	if failed := from.Close(); err == nil {
-		err = failed
-	}
-	return err
+	return cmp.Or(err, from.Close(), nobody)
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -50,7 +51,7 @@ func jitter(ctx context.Context, r *run) error {
 	if emits {
 		expected := int64(emitted) * int64(len(c.members))
 		c.await(expected)
-		c.addDeliveries(expected)
+		err = cmp.Or(err, c.addDeliveries(expected))
 	}
 	if err != nil {
 		return fmt.Errorf("jitter: %w", err)
@@ -78,7 +79,7 @@ func (c *crowd) trouble(ctx, life context.Context, b *returns, stalls, cuts *ato
 			}
 			m.cut()
 			cuts.Add(1)
-			b.attempt(life, m, time.Now())
+			b.attempt(life, m, time.Now(), &c.run.failures)
 			return nil
 		})
 	}

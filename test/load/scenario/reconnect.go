@@ -21,13 +21,13 @@ func (r *run) returns() *returns {
 	return b
 }
 
-// attempt has a member come back; since is when it was cut.
-func (b *returns) attempt(ctx context.Context, m *member, since time.Time) bool {
+// attempt has a member come back; since is when it was cut. Why it has not come goes to failed.
+func (b *returns) attempt(ctx context.Context, m *member, since time.Time, failed *reasons) bool {
 	b.attempts.Add(1)
 	recovered, err := m.comeBack(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			b.run.failures.add("reconnect: " + err.Error())
+			failed.add("reconnect: " + err.Error())
 		}
 		return false
 	}
@@ -49,7 +49,7 @@ func (b *returns) addTo(cut int64) {
 
 // reconnect cuts connections one by one.
 func reconnect(ctx context.Context, r *run) error {
-	r.title("%d of %d clients' connections over %s are cut, %g a second; they come back at once", r.Reconnects, r.clients, r.Transport, r.ReconnectRate)
+	r.title("connections of %d clients over %s are cut %d times, %g a second; they come back at once", r.clients, r.Transport, r.Reconnects, r.ReconnectRate)
 	c := r.newCrowd("")
 	defer c.disperse()
 	if err := c.gather(ctx, r.clients); err != nil {
@@ -64,7 +64,7 @@ func reconnect(ctx context.Context, r *run) error {
 		defer m.acting.Unlock()
 		m.cut()
 		cut.Add(1)
-		b.attempt(ctx, m, time.Now())
+		b.attempt(ctx, m, time.Now(), &r.failures)
 	})
 	b.addTo(cut.Load())
 	return err
@@ -73,7 +73,8 @@ func reconnect(ctx context.Context, r *run) error {
 // maxAttempts is after how many a client stays away in the avalanche.
 const maxAttempts = 20
 
-// avalanche cuts all connections at once; every client comes back as a stock one does.
+// avalanche cuts all connections at once; every client comes back as a stock one does. A server that lets in no more
+// than it can bear refuses on purpose: only who has not come back after its last attempt is a failure.
 func avalanche(ctx context.Context, r *run) error {
 	r.title("all of %d connections over %s are cut at once; clients come back after %s to %s, varied by half", r.clients, r.Transport, r.Backoff, r.BackoffMax)
 	c := r.newCrowd("")
@@ -92,7 +93,11 @@ func avalanche(ctx context.Context, r *run) error {
 				if !pause(ctx, r.backoff(attempt)) {
 					return
 				}
-				if b.attempt(ctx, m, began) {
+				failed := &r.retried
+				if attempt == maxAttempts-1 {
+					failed = &r.failures
+				}
+				if b.attempt(ctx, m, began, failed) {
 					r.step("come back", int(b.back.Load()), len(c.members))
 					storeMax(&last, int64(time.Since(began)))
 					return

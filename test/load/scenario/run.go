@@ -19,6 +19,7 @@ type run struct {
 	result   *report.Result // the scenario's own goroutine's
 
 	failures      reasons
+	retried       reasons // attempts that failed, of who tries again
 	distributions []*distribution
 
 	mu      sync.Mutex
@@ -27,9 +28,9 @@ type run struct {
 
 // watched is a number that is noted once a second.
 type watched struct {
-	name   string
-	now    func() float64
-	values []float64
+	name, unit string
+	now        func() float64
+	values     []float64
 }
 
 // measure does what the scenario does, and gathers what it has found.
@@ -61,13 +62,14 @@ func (r *run) measure(ctx context.Context, do func(context.Context, *run) error)
 	}
 	r.result.Failures = map[string]int{}
 	maps.Copy(r.result.Failures, r.failures.count)
+	r.result.Retried = r.retried.count
 	r.result.Series = []report.Series{}
 	for _, w := range r.watched {
-		r.result.Series = append(r.result.Series, report.Series{Name: w.name, Values: w.values})
+		r.result.Series = append(r.result.Series, report.Series{Name: w.name, Unit: w.unit, Step: 1, Values: w.values})
 	}
 }
 
-// note notes what is watched until ctx ends, and then once more.
+// note notes what is watched until ctx ends. Of the second in which it ends nothing is noted: it is none.
 func (r *run) note(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -80,27 +82,25 @@ func (r *run) note(ctx context.Context) {
 			w.values = append(w.values, w.now())
 		}
 		r.mu.Unlock()
-		if ctx.Err() != nil {
-			return
-		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			return
 		}
 	}
 }
 
 // watch has a number noted once a second.
-func (r *run) watch(name string, now func() float64) {
+func (r *run) watch(name, unit string, now func() float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.watched = append(r.watched, &watched{name: name, now: now})
+	r.watched = append(r.watched, &watched{name: name, unit: unit, now: now, values: []float64{}})
 }
 
 // watchRate has the growth of a number noted once a second.
 func (r *run) watchRate(name string, count func() int64) {
 	last := count()
-	r.watch(name, func() float64 {
+	r.watch(name, "in the second", func() float64 {
 		now := count()
 		grown := now - last
 		last = now

@@ -100,6 +100,10 @@ func (s *Settings) Validate() error {
 		}
 	}
 	switch {
+	case len(s.Scenarios) == 0:
+		return errors.New("scenario: names none")
+	case len(s.Rooms) == 0:
+		return errors.New("rooms: has none")
 	case s.Rate < 0:
 		return fmt.Errorf("rate: %v, must not be negative", s.Rate)
 	case s.JitterCut < 0 || s.JitterCut > 1:

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -40,11 +41,15 @@ func (t *tally) add(m *member, s stamp.Stamp, at int64) {
 	t.latency.record(m.number, time.Duration(at-s.At))
 }
 
-// addDeliveries adds what was counted to the run's figures.
-func (c *crowd) addDeliveries(expected int64) {
+// addDeliveries adds what was counted to the run's figures. Where nothing came at all, nothing was measured.
+func (c *crowd) addDeliveries(expected int64) error {
 	delivered := c.tally.delivered.Load()
 	c.figure("expected", float64(expected))
 	c.figure("delivered", float64(delivered))
 	c.figure("lost", float64(expected-delivered))
 	c.figure("repeated_or_late", float64(c.tally.repeated.Load()))
+	if expected > 0 && delivered == 0 {
+		return fmt.Errorf("none of %d deliveries came: who emits reaches nobody", expected)
+	}
+	return nil
 }

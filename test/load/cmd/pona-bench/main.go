@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -24,9 +23,6 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pona-bench:", err)
-		if errors.Is(err, app.ErrStrict) {
-			os.Exit(2)
-		}
-		os.Exit(1)
 	}
+	os.Exit(app.Code(err))
 }
