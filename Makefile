@@ -116,7 +116,7 @@ proto: proto/node_modules/.package-lock.json ## generate Go code from proto/
 
 .PHONY: deploy-check
 deploy-check: containers ## check images and run containers of them, check compose file, Kubernetes overlays, dashboards and alerts
-	go test -count=1 ./deploy/check/...
+	@.ci/deploy
 
 .PHONY: containers
 containers:

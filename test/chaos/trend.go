@@ -8,6 +8,7 @@ import (
 // trend is the straight line of least squares through the second half of a series; the first half is
 // where caches, queues and heaps fill up.
 type trend struct {
+	values     int           // in the second half
 	start, end float64       // of the line
 	mean       float64       // of the second half
 	doubt      float64       // standard error of end - start
@@ -20,6 +21,9 @@ type limit struct {
 	absolute float64 // in the series' unit
 }
 
+// enough is how many values the second half of a series must have: of fewer, housekeeping cannot be told from a leak.
+const enough = 20
+
 // fit draws the line through values that were taken every so often. Neighbours that resemble each other, as in
 // a saw-tooth of the garbage collector or where the number of clients wanders, count as fewer values
 // than they are: n(1-r)/(1+r), where r is the correlation of each residual with the next. Where no more than three remain,
@@ -28,7 +32,7 @@ func fit(values []float64, every time.Duration) trend {
 	half := values[len(values)/2:]
 	n := float64(len(half))
 	if n < 4 {
-		return trend{doubt: math.Inf(1)}
+		return trend{values: len(half), doubt: math.Inf(1)}
 	}
 	middle, mean := (n-1)/2, 0.0
 	for _, v := range half {
@@ -48,7 +52,7 @@ func fit(values []float64, every time.Duration) trend {
 		neighbours += residual * last
 		last = residual
 	}
-	t := trend{start: mean - slope*middle, end: mean + slope*middle, mean: mean, took: time.Duration(n-1) * every}
+	t := trend{values: len(half), start: mean - slope*middle, end: mean + slope*middle, mean: mean, took: time.Duration(n-1) * every}
 	if errors < 1e-12*mean*mean {
 		return t // on the line
 	}
@@ -74,8 +78,15 @@ func (t trend) perHour() float64 {
 }
 
 // leaks says whether the series grows: by more than four standard errors, which chance reaches in one of
-// some thousand series, by more than a share of what it is, which a leak reaches in a run that is long enough, and
-// by more than an amount below which a program's own housekeeping is.
-func (t trend) leaks(l limit) bool {
-	return t.growth() > 4*t.doubt && t.growth() > l.share*t.mean && t.growth() > l.absolute
+// some thousand series, and by more than the limit.
+func (t trend) leaks(l limit) bool { return t.growth() > 4*t.doubt && t.exceeds(l) }
+
+// exceeds says whether the line rises by more than a share of what the series is, which a leak reaches in a run that is
+// long enough, and by more than an amount below which a program's own housekeeping is.
+func (t trend) exceeds(l limit) bool { return t.growth() > l.share*t.mean && t.growth() > l.absolute }
+
+// tooShort says that nothing can be said: there are too few values, or the line rises by too much, among values that resemble
+// each other so that they count as hardly any.
+func (t trend) tooShort(l limit) bool {
+	return t.values < enough || math.IsInf(t.doubt, 1) && t.exceeds(l)
 }

@@ -32,7 +32,12 @@ func TestTrendTellsLeaksFromNoise(t *testing.T) {
 			for s := 0.0; s < 600; s += every.Seconds() {
 				values = append(values, form.value(s, random))
 			}
-			if f := fit(values, every); f.leaks(memoryLimit) != form.leaks {
+			f := fit(values, every)
+			if f.tooShort(memoryLimit) {
+				t.Errorf("%s, seed %d: too short to say, by %.0f, give or take %.0f", name, seed, f.growth(), f.doubt)
+				break
+			}
+			if f.leaks(memoryLimit) != form.leaks {
 				t.Errorf("%s, seed %d: leaks %v, want %v: grows from %.0f by %.0f, give or take %.0f", name, seed, !form.leaks, form.leaks, f.start, f.growth(), f.doubt)
 				break
 			}
@@ -40,14 +45,35 @@ func TestTrendTellsLeaksFromNoise(t *testing.T) {
 	}
 }
 
+// Of few values, or of such as count as few, nothing is said, whichever way they go.
 func TestTrendOfTooLittle(t *testing.T) {
-	for n := range 8 {
-		var values []float64
+	for n := range 2*enough - 1 {
+		flat, steep := make([]float64, n), make([]float64, n)
 		for i := range n {
-			values = append(values, float64(i)*1e9)
+			flat[i], steep[i] = 1e9, float64(i)*1e9
 		}
-		if f := fit(values, time.Second); n < 7 && f.leaks(memoryLimit) {
-			t.Errorf("%d values: leaks %+v", n, f)
+		if !fit(flat, time.Second).tooShort(memoryLimit) || !fit(steep, time.Second).tooShort(memoryLimit) {
+			t.Errorf("something is said of %d values", n)
+		}
+	}
+	bent := func(by float64) (values []float64) { // a line would not say how it goes on
+		for i := range 300 {
+			x := max(float64(i-150)/150, 0)
+			values = append(values, 1e9+by*x*x)
+		}
+		return values
+	}
+	for _, test := range []struct {
+		name   string
+		values []float64
+		short  bool
+	}{
+		{"as many as are needed", make([]float64, 2*enough), false},
+		{"faster and faster", bent(1e9), true},
+		{"faster and faster, by a trifle", bent(1e6), false},
+	} {
+		if f := fit(test.values, time.Second); f.tooShort(memoryLimit) != test.short || f.leaks(memoryLimit) {
+			t.Errorf("%s: too short %v, leaks %v: %+v", test.name, f.tooShort(memoryLimit), f.leaks(memoryLimit), f)
 		}
 	}
 }
