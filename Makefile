@@ -124,6 +124,7 @@ containers:
 
 .PHONY: k8s-verify
 k8s-verify: $(addprefix bin/k8s/,etcd kube-apiserver controller-gen) ## have a real kube-apiserver take each overlay; its build takes about 5 minutes of 2 cores
+	GOWORK=off go -C deploy/verify vet ./...
 	GOWORK=off go -C deploy/verify build -o ../../bin/k8s/verify .
 	bin/k8s/verify
 
