@@ -103,13 +103,13 @@ func (p *publisher) sort(ctx context.Context) {
 		case l = <-p.first.queue:
 		}
 		if !l.answer && p.first.failing() {
-			p.finish(l, adapter.ErrUnreachable)
+			p.drop(l, adapter.ErrUnreachable)
 			continue
 		}
 		master, err := p.masterOf(ctx, l.channel)
 		if err != nil {
 			p.first.failedAt.Store(time.Now().UnixNano())
-			p.finish(l, unreachable(err))
+			p.drop(l, unreachable(err))
 			continue
 		}
 		at := p.lanes[master.Options().Addr]
@@ -120,11 +120,17 @@ func (p *publisher) sort(ctx context.Context) {
 		}
 		switch {
 		case !l.answer && at.failing():
-			p.finish(l, adapter.ErrUnreachable)
+			p.drop(l, adapter.ErrUnreachable)
 		case !at.add(l):
-			p.finish(l, adapter.ErrFull)
+			p.drop(l, adapter.ErrFull)
 		}
 	}
+}
+
+// drop does not even try.
+func (p *publisher) drop(l letter, err error) {
+	p.leaves(l)
+	p.finish(l, err)
 }
 
 // masterOf asks Redis only where nothing is known yet.
@@ -134,9 +140,11 @@ func (p *publisher) masterOf(ctx context.Context, channel string) (*redis.Client
 	return p.bus.cluster.MasterForKey(ctx, channel)
 }
 
-// finish says how it went with a letter that has waited.
+// leaves makes room for another letter.
+func (p *publisher) leaves(l letter) { p.bytes.Add(-int64(len(l.payload))) }
+
+// finish says how it went with a letter that has left its queue.
 func (p *publisher) finish(l letter, err error) {
-	p.bytes.Add(-int64(len(l.payload)))
 	if err == nil {
 		p.bus.counters.published.Add(1)
 	} else {
@@ -184,6 +192,9 @@ func (at *lane) send(ctx context.Context, batch []letter) {
 	bus := at.of.bus
 	within, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
+	for _, l := range batch {
+		at.of.leaves(l)
+	}
 	commands := make([]redis.Cmder, len(batch))
 	by, err := bus.publishBy(within)
 	if err == nil {
