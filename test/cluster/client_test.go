@@ -25,6 +25,9 @@ type client struct {
 	events chan string   // "namespace event arguments"
 	closed chan struct{} // closed when the connection is
 	write  sync.Mutex
+
+	asked   int // of ask
+	replies chan string
 }
 
 // dial connects and joins "/" and "/custom".
@@ -34,7 +37,7 @@ func dial(t *testing.T, name, address string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{name: name, ws: ws, events: make(chan string, 256), closed: make(chan struct{})}
+	c := &client{name: name, ws: ws, events: make(chan string, 256), closed: make(chan struct{}), replies: make(chan string, 16)}
 	joined := make(chan string, 2)
 	go c.read(joined)
 	t.Cleanup(func() {
@@ -77,6 +80,8 @@ func (c *client) read(joined chan<- string) {
 			if json.Unmarshal([]byte("{"+data), &answer) == nil {
 				joined <- answer.SID
 			}
+		case strings.HasPrefix(text, "43"):
+			c.replies <- text[2:]
 		case strings.HasPrefix(text, "42"), strings.HasPrefix(text, "45"):
 			if err := c.event(text); err != nil {
 				return
@@ -125,6 +130,31 @@ func (c *client) event(text string) error {
 		return c.ws.WriteMessage(websocket.BinaryMessage, []byte{1, 2, 3})
 	}
 	return nil
+}
+
+// ask emits an event in "/" and waits for its acknowledgement.
+func (c *client) ask(t *testing.T, event ...any) (reply []any) {
+	t.Helper()
+	text, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.asked++
+	id := strconv.Itoa(c.asked)
+	c.send("42" + id + string(text))
+	for timeout := time.After(patience); ; {
+		select {
+		case r := <-c.replies:
+			if args, mine := strings.CutPrefix(r, id+"["); !mine { // late
+				continue
+			} else if err := json.Unmarshal([]byte("["+args), &reply); err != nil {
+				t.Fatalf("%s: %v", r, err)
+			}
+			return reply
+		case <-timeout:
+			t.Fatalf("%s: no acknowledgement of %s", c.name, text)
+		}
+	}
 }
 
 // until returns the events that came before one.

@@ -51,7 +51,13 @@ func wantRefused(t *testing.T, name string, c *edgetest.Client, auth, refusal, r
 // TestABannedUserIsGone disconnects a user from a guild: within a second everywhere, with the reason, and no edge
 // lets it in again by what it remembers once it has been told.
 func TestABannedUserIsGone(t *testing.T) {
-	s := setGuildStage(t, "classic", false)
+	for _, mode := range []string{"classic", "sharded"} {
+		t.Run(mode, func(t *testing.T) { isGone(t, mode) })
+	}
+}
+
+func isGone(t *testing.T, mode string) {
+	s := setGuildStage(t, mode, false)
 	banned, silent, others := map[string]*edgetest.Client{}, map[string]*edgetest.Client{}, map[string]*edgetest.Client{}
 	for name, address := range s.addresses {
 		banned[name], silent[name], others[name] = listen(t, address, 1), listen(t, address, 2), listen(t, address, 3)
@@ -73,7 +79,7 @@ func TestABannedUserIsGone(t *testing.T) {
 	}
 
 	// A fanout of which no edge hears: what the adapter does alone comes in the same order.
-	address, _ := startFanout(t, fanouttest.StartNATS(t).URL(), "127.0.0.1:0", func(f *fanout.Settings) { f.Redis = s.redisURL })
+	address, _ := startFanout(t, fanouttest.StartNATS(t).URL(), "127.0.0.1:0", func(f *fanout.Settings) { f.Redis, f.Adapter = s.redisURL, mode })
 	alone := roomsv1.NewRoomsServiceClient(fanouttest.Dial(t, address))
 	if _, err := alone.Disconnect(t.Context(), &roomsv1.DisconnectRequest{GuildId: guild, UserId: 2}); err != nil {
 		t.Fatal(err)

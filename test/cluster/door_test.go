@@ -63,6 +63,16 @@ func openDoor(t *testing.T, to string) *door {
 	return d
 }
 
+// cut ends the connections that there are, on both sides.
+func (d *door) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.open {
+		_ = c.Close() // may be closed already
+	}
+	d.open = nil
+}
+
 // lead sends new connections to another server.
 func (d *door) lead(to string) { d.behind.Store(&to) }
 

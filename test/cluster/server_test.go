@@ -35,15 +35,17 @@ type command struct {
 	NSP     string   `json:"nsp,omitempty"`
 	Rooms   []string `json:"rooms,omitempty"`
 	Except  []string `json:"except,omitempty"`
+	Numeric bool     `json:"numeric,omitempty"` // Node is told rooms and exceptions by numbers
 	Flags   flags    `json:"flags"`
 	Args    []any    `json:"args"`
 	Emitter bool     `json:"emitter,omitempty"`
 }
 
 type flags struct {
-	Volatile bool `json:"volatile,omitempty"`
-	Local    bool `json:"local,omitempty"`
-	Timeout  int  `json:"timeout,omitempty"` // ms
+	Volatile     bool `json:"volatile,omitempty"`
+	Uncompressed bool `json:"uncompressed,omitempty"`
+	Local        bool `json:"local,omitempty"`
+	Timeout      int  `json:"timeout,omitempty"` // ms
 }
 
 // answer is what came of it, as JSON decodes it.
@@ -94,6 +96,7 @@ func startGo(t *testing.T, client redis.UniversalClient, mode string, timeout ti
 				s.Join("everybody")
 			}
 		})
+		nsp.OnServerSideEmit("sse", func(e *socketio.ServerSideEvent) { _ = e.Ack("go") }) // what bin/conformance-server answers, too
 		nsp.OnServerSideEmit("hello", func(e *socketio.ServerSideEvent) {
 			g.mu.Lock()
 			g.heard = append(g.heard, plain(e.Args))
@@ -169,6 +172,9 @@ func (g *goServer) do(t *testing.T, c command) answer {
 	to := nsp.In(c.Rooms...).Except(c.Except...).Timeout(time.Duration(c.Flags.Timeout) * time.Millisecond)
 	if c.Flags.Volatile {
 		to = to.Volatile()
+	}
+	if c.Flags.Uncompressed {
+		to = to.Compress(false)
 	}
 	if c.Flags.Local {
 		to = to.Local()
@@ -253,14 +259,15 @@ type nodeServer struct {
 	id      int
 }
 
-func startNode(t *testing.T, redisURL, mode string, timeout time.Duration) *nodeServer {
+// startNode runs one; see node/server.js for redisURL and further variables.
+func startNode(t *testing.T, redisURL, mode string, timeout time.Duration, variables ...string) *nodeServer {
 	t.Helper()
 	if _, err := os.Stat("node/node_modules"); err != nil {
 		t.Fatalf("%v; make installs it", err)
 	}
 	cmd := exec.Command("node", "server.js")
 	cmd.Dir = "node"
-	cmd.Env = append(os.Environ(), "REDIS="+redisURL, "KEY="+key, "MODE="+mode, fmt.Sprintf("TIMEOUT=%d", timeout.Milliseconds()))
+	cmd.Env = append(append(os.Environ(), "REDIS="+redisURL, "KEY="+key, "MODE="+mode, fmt.Sprintf("TIMEOUT=%d", timeout.Milliseconds())), variables...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

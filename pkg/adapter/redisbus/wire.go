@@ -125,18 +125,20 @@ func (n *names) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// name of a number is what JavaScript makes of it, in whatever digits it has travelled.
 type name string
 
 func (n *name) UnmarshalJSON(text []byte) error {
 	if text[0] == '"' {
 		return json.Unmarshal(text, (*string)(n))
 	}
-	var number json.Number
-	if err := json.Unmarshal(text, &number); err != nil || number == "" {
+	var number *float64
+	if err := json.Unmarshal(text, &number); err != nil || number == nil {
 		return errMalformed
 	}
-	*n = name(number)
-	return nil
+	digits, err := json.Marshal(*number)
+	*n = name(digits)
+	return err
 }
 
 // encodeJSON is json.Marshal without HTML escapes.

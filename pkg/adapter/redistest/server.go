@@ -3,7 +3,9 @@ package redistest
 
 import (
 	"bufio"
+	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -110,14 +112,31 @@ func (s *Server) Kill() {
 }
 
 // Pause stops the process as a hanging machine would; Resume lets it go on.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+func (s *Server) Pause() {
+	s.t.Helper()
+	Stop(s.t, s.cmd.Process)
+}
 
 // Resume lets a paused process go on.
-func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) {
+func (s *Server) Resume() {
 	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
+	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// Stop stops a running child process, and returns when it has: on a busy machine its threads run on for a while.
+func Stop(t testing.TB, p *os.Process) {
+	t.Helper()
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var state syscall.WaitStatus
+	_, err := syscall.Wait4(p.Pid, &state, syscall.WUNTRACED, nil)
+	for errors.Is(err, syscall.EINTR) {
+		_, err = syscall.Wait4(p.Pid, &state, syscall.WUNTRACED, nil)
+	}
+	if err != nil || !state.Stopped() {
+		t.Fatalf("a process does not stop: %v, %v", err, state)
 	}
 }

@@ -1,17 +1,30 @@
 // A socket.io server on the Redis adapter, and an emitter, that do what they are told: a JSON object a
-// line on standard input, {id, op, nsp, rooms, except, flags, args}; the answer {id, result} or
-// {id, error, result} on standard output. Bytes are {"$bytes": base64} both ways.
+// line on standard input, {id, op, nsp, rooms, except, numeric, flags, args}; the answer {id, result} or
+// {id, error, result} on standard output. Bytes are {"$bytes": base64} both ways. Numeric rooms are named by numbers.
 //
-// Environment: REDIS (a URL), KEY, MODE (classic, specific, sharded, sharded-static, sharded-dynamic-private), TIMEOUT (ms of requests).
+// Environment: REDIS (a URL; of a Redis Cluster several, comma-separated; of a Sentinel where MASTER names what it watches), KEY,
+// MODE (classic, specific, sharded, sharded-static, sharded-dynamic-private), TIMEOUT (ms of requests).
 import { createInterface } from "node:readline";
 import { Emitter } from "@socket.io/redis-emitter";
 import adapters from "@socket.io/redis-adapter";
-import { createClient } from "redis";
+import { createClient, createCluster, createSentinel } from "redis";
 import { Server } from "socket.io";
 
-const { REDIS, KEY, MODE, TIMEOUT } = process.env;
-const pub = createClient({ url: REDIS });
-const sub = pub.duplicate();
+const { REDIS, MASTER, KEY, MODE, TIMEOUT } = process.env;
+const urls = REDIS.split(",");
+// behindSentinel is a client as the adapter takes it: Sentinel's own sendCommand asks first whether a replica will do.
+const behindSentinel = () => {
+  const { hostname, port } = new URL(REDIS);
+  const client = createSentinel({ name: MASTER, sentinelRootNodes: [{ host: hostname, port: Number(port) }], scanInterval: 500 });
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (args) => send(false, args);
+  return client;
+};
+const connect = () => {
+  if (MASTER) return behindSentinel();
+  return urls.length > 1 ? createCluster({ rootNodes: urls.map((url) => ({ url })) }) : createClient({ url: REDIS });
+};
+const [pub, sub] = [connect(), connect()];
 for (const client of [pub, sub]) client.on("error", () => {}); // it connects again by itself
 await Promise.all([pub.connect(), sub.connect()]);
 
@@ -35,6 +48,7 @@ io.of(/^\/guild\/\d+$/).on("connection", (socket) => {
   socket.emit("handshake", Buffer.from('{"pona":null,"isMemberInVC":null}').toString("base64"));
 });
 for (const nsp of [io.of("/"), io.of("/custom")]) {
+  nsp.on("sse", (ack) => ack("node")); // what bin/conformance-server answers, too
   nsp.on("hello", (...args) => {
     const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
     serverSide.push(args);
@@ -55,11 +69,13 @@ const flatten = (v) => {
 };
 
 // address builds the operator a command speaks of.
-const address = (from, { rooms = [], except = [], flags = {} }) => {
+const address = (from, { rooms = [], except = [], numeric, flags = {} }) => {
+  const named = (room) => (numeric ? Number(room) : room);
   let to = from;
-  for (const room of rooms) to = to.to(room);
-  if (except.length) to = to.except(except);
+  for (const room of rooms) to = to.to(named(room));
+  if (except.length) to = to.except(except.map(named));
   if (flags.volatile) to = to.volatile;
+  if (flags.uncompressed) to = to.compress(false);
   if (flags.local) to = to.local;
   if (flags.timeout) to = to.timeout(flags.timeout);
   return to;
@@ -81,6 +97,8 @@ const operations = {
   allRooms: async (to, c) => [...(await io.of(c.nsp ?? "/").adapter.allRooms())].sort(),
   serverCount: (to, c) => io.of(c.nsp ?? "/").adapter.serverCount(),
   heard: () => serverSide.splice(0),
+  setData: (to, c) => void (io.of(c.nsp ?? "/").sockets.get(c.rooms[0]).data = c.args[0]),
+  uid: (to, c) => io.of(c.nsp ?? "/").adapter.uid,
   drain: () => void io.engine.close(),
 };
 
