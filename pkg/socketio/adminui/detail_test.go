@@ -87,7 +87,7 @@ func TestPagesSeeUpgrades(t *testing.T) {
 		})
 	}
 	late.upgrade()
-	for range ids {
+	for range len(ids) {
 		c.event("socket_updated", func(args []json.RawMessage) bool {
 			var members map[string]string
 			if err := json.Unmarshal(args[0], &members); err != nil || len(args) != 1 {
