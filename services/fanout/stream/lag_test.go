@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	edgev1 "github.com/pona-realtime/pona/proto/pona/edge/v1"
 	"github.com/pona-realtime/pona/services/fanout/fanouttest"
 	"github.com/pona-realtime/pona/services/fanout/stream"
@@ -57,54 +55,6 @@ func TestLagWhileAHandlerIsBlocked(t *testing.T) {
 	cancel()
 	<-left
 	awaitLag(t, s, "nobody follows any more", func(l stream.Lag) bool { return l == stream.Lag{} })
-}
-
-// TestLagWhileNothingIsBrought pauses the reader's consumer, whose heartbeats go on: to the reader all is quiet.
-func TestLagWhileNothingIsBrought(t *testing.T) {
-	n := fanouttest.StartNATS(t)
-	s, err := open(t, n, func(o *stream.Options) { o.Partitions = 1 })
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, s)
-	came := make(chan *edgev1.Delivery, 10)
-	follow(t, s, 0, 0, came)
-	store(t, s, fanouttest.Volume(1, 0))
-	<-came
-	awaitLag(t, s, "one was handled", none)
-	js, err := jetstream.New(n.Connect())
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := js.Stream(t.Context(), stream.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored := uint64(0)
-	awaitLag(t, s, "the consumer is paused", func(l stream.Lag) bool {
-		for stored > 0 && len(came) > 0 { // another one had just taken its place
-			<-came
-			stored--
-		}
-		if stored == 0 {
-			for consumer := range kept.ListConsumers(t.Context()).Info() {
-				if _, err := kept.PauseConsumer(t.Context(), consumer.Name, time.Now().Add(time.Hour)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if stored < 3 {
-			stored++
-			store(t, s, fanouttest.Volume(1, int(stored)))
-		}
-		return l.Events == 3 && l.Time > 4*time.Second
-	})
-	for consumer := range kept.ListConsumers(t.Context()).Info() {
-		if _, err := kept.ResumeConsumer(t.Context(), consumer.Name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	awaitLag(t, s, "it goes on", none)
 }
 
 // TestLagWhileNATSIsAway: nothing can be asked then, and what was known remains.
